@@ -1,0 +1,96 @@
+"""The contract between a controller and whoever runs it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from nas.searchspace.errors import BadInput
+from nas.searchspace.space import Space
+from nas.searchspace.task import Task
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluated architecture.
+
+    Attributes:
+        number: position in the study, from 0.
+        architecture: an instance of the space's class.
+        values: one number per objective, larger is better; None if the evaluation failed.
+        metrics: everything measured, in its natural sign (``valid_accuracy``, ``params``, ...).
+        seconds: wall-clock time of the evaluation.
+        reason: why it failed; None if it did not.
+    """
+
+    number: int
+    architecture: Any
+    values: tuple[float, ...] | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a controller is made for.
+
+    Attributes:
+        space: the space to propose from (already made for the task).
+        seed: the only source of randomness.
+        objectives: length of ``Trial.values``.
+        task: for controllers that train something themselves; the others ignore it.
+    """
+
+    space: Space[Any]
+    seed: int = 0
+    objectives: int = 1
+    task: Task | None = None
+
+    def rng(self, number: int) -> random.Random:
+        """Random numbers for the ``number``-th proposal, whatever happened before it."""
+        return random.Random(f"{self.seed}/{number}")
+
+
+class Controller(Protocol):
+    """Proposes architectures and hears how good they were.
+
+    What ``ask`` returns depends on the problem, on what was told, and on how many proposals are still out, never
+    on the clock or on global state: telling a fresh controller the same past makes it propose the same future.
+    The study tells every proposal back exactly once, failed ones and repeats of known architectures too.
+    """
+
+    multi_objective: ClassVar[bool]
+
+    def ask(self, n: int) -> list[Any]:
+        """Up to ``n`` architectures; fewer, down to none, only when the space is exhausted."""
+        ...
+
+    def tell(self, trials: Sequence[Trial]) -> None: ...
+
+
+class Counted:
+    """Counts proposals so that the n-th one always draws from the n-th random stream. Inherited by our controllers."""
+
+    multi_objective: ClassVar[bool] = False
+
+    def __init__(self, problem: Problem) -> None:
+        if problem.objectives > 1 and not self.multi_objective:
+            raise BadInput(
+                f"{type(self).__name__} handles one objective and the study has {problem.objectives}; "
+                "use a multi-objective controller such as nsga2, tpe or random, or name one objective"
+            )
+        self.problem = problem
+        self.space = problem.space
+        self.asked = 0
+        self.told = 0
+
+    def next_rng(self) -> random.Random:
+        self.asked += 1
+        return self.problem.rng(self.asked - 1)
+
+    def heard(self, trials: Sequence[Trial]) -> None:
+        self.told += len(trials)
+        self.asked = max(self.asked, self.told)

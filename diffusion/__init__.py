@@ -1,0 +1,1 @@
+"""Diffusion models that generate architectures. Nothing here yet."""

@@ -1,0 +1,215 @@
+"""From PyG graphs to a checked, divided task."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.utils import is_undirected
+
+from nas.data import checks, splits
+from nas.data.collate import collate, offsets, select
+from nas.data.features import node_features
+from nas.data.targets import interpret, labels_of, level_of
+from nas.metrics import resolve_metric
+from nas.searchspace.errors import BadInput
+from nas.searchspace.task import SPLITS, Batch, Level, Target, Task
+
+SHARES = {"node": 0.2, "graph": 0.1}
+Parts = dict[str, tuple[Batch, ...]]
+Divided = tuple[Parts, str, tuple[str, ...]]  # the batches, the split in words, notes
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """Graphs whose parts fit each other, one batch each, unscored as yet, and what their labels ask."""
+
+    batches: list[Batch]
+    level: Level
+    target: Target
+    notes: tuple[str, ...]
+
+    @property
+    def y(self) -> Tensor:
+        return torch.cat([batch.y for batch in self.batches])
+
+
+def assemble(
+    data: Sequence[Data] | Mapping[str, Sequence[Data]],
+    *,
+    name: str,
+    split: str | None = None,
+    seed: int = 0,
+    metric: str | None = None,
+    notes: Sequence[str] = (),
+) -> Task:
+    """A task on one graph (its nodes), on a list of graphs (the graphs), or on graphs for each split.
+
+    Raises:
+        BadInput: if anything is wrong with the data, the split or the metric.
+    """
+    if isinstance(data, Mapping):
+        checked, parts, word = _given_graphs(data, name, split)
+        found: tuple[str, ...] = ()
+    else:
+        checked = check(list(data), [name] if len(data) == 1 else [f"graph {i} of {name}" for i in range(len(data))])
+        parts, word, found = (_nodes if checked.level == "node" else _graphs)(data, checked, name, split, seed)
+    train = torch.cat([batch.y for batch in parts["train"]])
+    checks.learnable(train, name)
+    first = parts["train"][0]
+    if checked.target == "multiclass":
+        scored = [batch.y for split_parts in parts.values() for batch in split_parts]
+        outputs = max(int(y.max()) for y in scored) + 1
+    else:
+        outputs = train.size(1)
+    return Task(
+        name=name,
+        level=checked.level,
+        target=checked.target,
+        features=first.x.size(1),
+        outputs=outputs,
+        metric=resolve_metric(metric, checked.target).name,
+        split=word,
+        identity=identity(parts),
+        edge_features=0 if first.edge_attr is None else first.edge_attr.size(1),
+        notes=(*notes, *checked.notes, *found),
+        **parts,
+    )
+
+
+def check(graphs: list[Data], names: list[str]) -> Checked:
+    """Every graph as a batch, after its parts were checked against each other and against the other graphs."""
+    if not graphs:
+        raise BadInput("the list of graphs is empty")
+    for graph, name in zip(graphs, names, strict=True):
+        if not isinstance(graph, Data):
+            raise BadInput(f"{name} must be a torch_geometric Data; got {type(graph).__name__}")
+    notes: list[str] = []
+    labels = [labels_of(graph, name) for graph, name in zip(graphs, names, strict=True)]
+    sizes = [checks.node_count(graph, y.size(0)) for graph, y in zip(graphs, labels, strict=True)]
+    edges = [checks.edges(g.edge_index, n, name) for g, n, name in zip(graphs, sizes, names, strict=True)]
+    xs = node_features(graphs, sizes, edges, names, notes)
+    level = level_of(labels, sizes, names)
+    if len({y.shape[1:] for y in labels}) > 1 or len({y.dtype for y in labels}) > 1:
+        raise BadInput(
+            f"the graphs have labels of different kinds: {sorted({str(list(y.shape[1:])) for y in labels})}, "
+            f"{sorted({str(y.dtype) for y in labels})}; make them alike"
+        )
+    target, y = interpret(torch.cat(labels), names[0] if len(names) == 1 else "the graphs", notes)
+    batches = [
+        Batch(
+            x, e, part, batch=torch.zeros(n, dtype=torch.long) if level == "graph" else None, **_edge_data(g, e, name)
+        )
+        for g, x, e, part, n, name in zip(
+            graphs, xs, edges, torch.split(y, [len(v) for v in labels]), sizes, names, strict=True
+        )
+    ]
+    whole = collate(batches)
+    if whole.edge_index.size(1) == 0:
+        notes.append("there are no edges: nothing is learned from neighbours")
+    elif not is_undirected(whole.edge_index, num_nodes=whole.x.size(0)):
+        notes.append(
+            "edges go one way and so do messages; make them go both ways with PyG's ToUndirected if they should"
+        )
+    if whole.edge_attr is not None:
+        notes.append("edge features are not used yet")
+    if whole.edge_weight is not None:
+        notes.append("edge weights are not used yet")
+    return Checked(batches, level, target, tuple(dict.fromkeys(notes)))
+
+
+def _edge_data(data: Data, edge_index: Tensor, where: str) -> dict[str, Tensor]:
+    out: dict[str, Tensor] = {}
+    for key in ("edge_weight", "edge_attr"):
+        if key not in data or data[key] is None:
+            continue
+        value = checks.tensor(data[key], key, where).float()
+        if value.size(0) != edge_index.size(1):
+            raise BadInput(f"{where}: {key} has {value.size(0)} rows; there are {edge_index.size(1)} edges")
+        value = value.flatten() if key == "edge_weight" else value.reshape(value.size(0), -1)
+        if value.numel() or key == "edge_weight":
+            checks.finite(key, value[:, None] if value.dim() == 1 else value, where)
+        if value.dim() == 1 or value.size(1):
+            out[key] = value
+    return out
+
+
+def _nodes(data: Sequence[Data], checked: Checked, name: str, split: str | None, seed: int) -> Divided:
+    if len(data) > 1:
+        raise BadInput(
+            f"{name}: labels belong to the nodes of {len(data)} graphs; say which graphs train, as a dict "
+            '{"train": [...], "valid": [...], "test": [...]}'
+        )
+    graph, y = checked.batches[0], checked.y
+    masks = checks.masks(data[0], graph.x.size(0), name)
+    columns = 0 if masks is None else masks["train"].size(1)
+    plan = splits.parse(split or ("random" if masks is None else "given" if columns == 1 else "fold:0"))
+    if plan.kind in ("public", "given") or (plan.kind == "fold" and columns > 1):
+        indices = splits.from_masks(masks, plan, name)
+        used = torch.unique(torch.cat(list(indices.parts().values())))
+    else:
+        indices, used = None, torch.arange(len(y))
+    classes = None
+    if checked.target == "multiclass":
+        checks.classes(y[used], name)
+        classes = y
+    if indices is None:
+        indices = splits.divide(plan, len(y), classes, seed, SHARES["node"])
+    parts = indices.parts()
+    checks.apart(parts, "nodes", name)
+    return {s: (replace(graph, y=y[rows], index=rows),) for s, rows in parts.items()}, str(plan), indices.notes
+
+
+def _graphs(data: Sequence[Data], checked: Checked, name: str, split: str | None, seed: int) -> Divided:
+    plan = splits.parse(split or "random")
+    if plan.kind in ("public", "given"):
+        splits.from_masks(None, plan, name)
+    classes = None
+    if checked.target == "multiclass":
+        checks.classes(checked.y, name)
+        classes = checked.y
+    indices = splits.divide(plan, len(data), classes, seed, SHARES["graph"])
+    parts = indices.parts()
+    checks.apart(parts, "graphs", name)
+    whole = collate(checked.batches)
+    at = offsets(whole)
+    return {s: (select(whole, rows, at),) for s, rows in parts.items()}, str(plan), indices.notes
+
+
+def _given_graphs(data: Mapping[str, Sequence[Data]], name: str, split: str | None) -> tuple[Checked, Parts, str]:
+    if set(data) != set(SPLITS) or not all(data.values()):
+        raise BadInput(
+            f"graphs for each split are a dict with the keys {', '.join(SPLITS)}, none of them empty; got "
+            + (", ".join(f"{key} ({len(graphs)} graphs)" for key, graphs in data.items()) or "an empty dict")
+        )
+    if split not in (None, "given"):
+        raise BadInput(f"the graphs of {name} come divided, so split must be 'given' or left out; got {split!r}")
+    homes = [(s, i) for s in SPLITS for i in range(len(data[s]))]
+    checked = check([data[s][i] for s, i in homes], [f"{s} graph {i}" for s, i in homes])
+    if checked.target == "multiclass":
+        checks.classes(checked.y, name)
+    groups = {s: [b for b, (home, _) in zip(checked.batches, homes, strict=True) if home == s] for s in SPLITS}
+    if checked.level == "graph":
+        return checked, {s: (collate(group),) for s, group in groups.items()}, "given"
+    return checked, {s: tuple(group) for s, group in groups.items()}, "given"
+
+
+def identity(parts: Mapping[str, Sequence[Batch]]) -> str:
+    """A sha256 of all tensors of the splits: names, shapes, types and bytes. A shared tensor is read once."""
+    seen: dict[int, str] = {}
+    total = hashlib.sha256()
+    for split in SPLITS:
+        for position, batch in enumerate(parts[split]):
+            for field in fields(batch):
+                value = getattr(batch, field.name)
+                if value is None:
+                    continue
+                if id(value) not in seen:
+                    seen[id(value)] = hashlib.sha256(value.contiguous().numpy()).hexdigest()
+                row = f"{split} {position} {field.name} {tuple(value.shape)} {value.dtype} {seen[id(value)]}\n"
+                total.update(row.encode())
+    return total.hexdigest()

@@ -1,0 +1,87 @@
+"""The way in: a name, a graph, a data set or graphs for each split become a task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nas.data.catalogue import Entry, find
+from nas.searchspace.errors import BadInput
+from nas.searchspace.task import Task
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, Dataset
+
+
+def load(
+    data: str | Data | Dataset | Sequence[Data] | Mapping[str, Sequence[Data]],
+    *,
+    root: str | os.PathLike[str] | None = None,
+    split: str | None = None,
+    seed: int = 0,
+    metric: str | None = None,
+) -> Task:
+    """Read, check and divide a data set.
+
+    Args:
+        data: a name of the catalogue in upper or lower case; a PyG ``Data`` whose nodes are labelled; a PyG
+            ``Dataset`` or list of graphs, labelled each or, if there is only one, by node; or a dict from ``train``,
+            ``valid`` and ``test`` to graphs.
+        root: folder with raw files, only read; else ``NAS_DATA``; else PyG downloads to the user's cache folder.
+        split: ``public`` (of Planetoid), ``given`` (masks in the data), ``random`` (stratified, 60/20/20 of nodes,
+            80/10/10 of graphs), ``random:T,V`` (T training and V validation items of each class, the rest tests) or
+            ``fold:K`` (test on the K-th of ten, counted from 0, validate on the next; or the K-th given split).
+            None is the data set's customary one, else given masks, else ``random``.
+        seed: of random splits.
+        metric: see ``nas.metrics``; None is the customary one.
+
+    Raises:
+        BadInput: if the name, split or metric is unknown or unfit, or the data are.
+        RunError: if the files are nowhere and cannot be downloaded.
+    """
+    if isinstance(data, str):
+        return _named(find(data), root, split, seed, metric)
+    from torch_geometric.data import Data, Dataset
+
+    from nas.data.assemble import assemble
+
+    if isinstance(data, Data):
+        return assemble([data], name="data", split=_own(split), seed=seed, metric=metric)
+    if isinstance(data, Mapping):
+        return assemble({k: list(v) for k, v in data.items()}, name="data", split=_own(split), seed=seed, metric=metric)
+    if isinstance(data, Dataset):
+        graphs: list[Any] = [data[i] for i in range(len(data))]
+        name = getattr(data, "name", None) or type(data).__name__
+        return assemble(graphs, name=str(name), split=_own(split), seed=seed, metric=metric)
+    if isinstance(data, Sequence):
+        return assemble(list(data), name="data", split=_own(split), seed=seed, metric=metric)
+    raise BadInput(
+        "data must be the name of a data set, a torch_geometric Data or Dataset, a list of Data, or a dict of lists; "
+        f"got {type(data).__name__}"
+    )
+
+
+def _own(split: str | None) -> str | None:
+    if split == "public":
+        raise BadInput("only cora, citeseer and pubmed have a public split; use 'given' for the masks in your data")
+    return split
+
+
+def _named(entry: Entry, root: Any, split: str | None, seed: int, metric: str | None) -> Task:
+    from nas.data.assemble import assemble
+    from nas.data.features import both_ways, normalised
+    from nas.data.sources import read
+    from nas.data.splits import parse
+
+    plan = parse(split or entry.split)  # before the work of reading
+    if plan.kind == "public" and entry.split != "public":
+        raise BadInput(f"{entry.name} has no public split; its default is {entry.split}")
+    notes = [entry.caution] if entry.caution else []
+    graphs = read(entry, root)
+    if entry.normalise:
+        graphs = [normalised(graph) for graph in graphs]
+    if entry.level == "node":
+        graphs = [both_ways(graph, notes) for graph in graphs]
+    metric = metric or entry.metric
+    return assemble(graphs, name=entry.name, split=str(plan), seed=seed, metric=metric, notes=notes)

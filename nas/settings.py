@@ -1,0 +1,99 @@
+"""Everything a search is told. A flag of ``nas search``, a key of its TOML file and an argument of ``nas.search``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from nas.searchspace.errors import BadInput
+from nas.searchspace.registry import unknown
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one search.
+
+    Attributes:
+        data: name of a data set, see ``nas datasets``.
+        data_root: folder with the data sets; without it the environment variable ``NAS_DATA`` or the cache.
+        split: how the items are divided; None takes the data set's custom.
+        split_seed: seed of a random split.
+        metric: what validation selects by; None takes the task's.
+        space: name of a search space, or ``file.py:Class``.
+        controller: name of a controller.
+        controller_options: keyword arguments of the controller.
+        objectives: what to optimise, ``-`` in front of what should be small; empty means the metric.
+        trials: distinct architectures to train; None means until ``seconds`` are over.
+        seconds: wall-clock seconds after which no trial is started; None means no limit.
+        seed: the only source of randomness besides ``split_seed``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        workers: processes that train at the same time; 1 trains in the driver itself.
+        epochs: overrides what the space says.
+        patience: likewise.
+        class_weights: whether the loss weighs classes by the inverse of their frequency.
+        trial_seconds: limit of one training; None means none.
+        trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
+        storage: URL of an Optuna storage; None means a journal file in the run's folder.
+        keep: how many of the best trials keep their weights.
+    """
+
+    data: str = "digits"
+    data_root: str | None = None
+    split: str | None = None
+    split_seed: int = 0
+    metric: str | None = None
+    space: str = "agnn"
+    controller: str = "evolution"
+    controller_options: Mapping[str, Any] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ()
+    trials: int | None = 50
+    seconds: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    workers: int = 1
+    epochs: int | None = None
+    patience: int | None = None
+    class_weights: bool = False
+    trial_seconds: float | None = None
+    trial_memory: int | None = None
+    storage: str | None = None
+    keep: int = 5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "objectives", tuple(self.objectives))
+        object.__setattr__(self, "controller_options", dict(self.controller_options))
+        for name in ("data", "space", "controller", "device"):
+            if not isinstance(getattr(self, name), str):
+                raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
+        for name in ("split_seed", "seed", "workers", "keep"):
+            _check_number(name, getattr(self, name), int, 1 if name in ("workers", "keep") else None)
+        for name in ("trials", "epochs", "patience", "trial_memory"):
+            if getattr(self, name) is not None:
+                _check_number(name, getattr(self, name), int, 1)
+        for name in ("seconds", "trial_seconds"):
+            if getattr(self, name) is not None:
+                _check_number(name, getattr(self, name), float, 0)
+        if self.trials is None and self.seconds is None:
+            raise BadInput("give a budget: trials, seconds, or both")
+
+    @staticmethod
+    def of(values: Mapping[str, Any]) -> Settings:
+        """Settings from a mapping, as read from a TOML file.
+
+        Raises:
+            BadInput: for a key that is no setting (the nearest is offered) or a value that does not fit.
+        """
+        known = [f.name for f in fields(Settings)]
+        for name in values:
+            if name not in known:
+                raise unknown("setting", name, known)
+        return Settings(**values)
+
+
+def _check_number(name: str, value: Any, kind: type, low: int | None) -> None:
+    allowed = (int, float) if kind is float else (int,)
+    if isinstance(value, bool) or not isinstance(value, allowed):
+        raise BadInput(f"{name} must be a {'whole ' if kind is int else ''}number; got {value!r}")
+    if low is not None and (value <= low if kind is float else value < low):
+        raise BadInput(f"{name} must be {'above' if kind is float else 'at least'} {low}; got {value}")

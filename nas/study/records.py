@@ -1,0 +1,61 @@
+"""What is known of each finished trial, and what follows from it: the best, the front, the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nas.controllers.base import Trial
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A proposal that was a known network, answered from memory: no training, no place in the budget."""
+
+    architecture: Any
+    of: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trial as the study keeps it.
+
+    Attributes:
+        trial: architecture, values (larger is better), metrics, seconds, reason of a failure.
+        elapsed: seconds of searching until the trial was finished, interruptions left out.
+        origin: who proposed it: the controller's name, or ``random`` where the controller only repeated itself.
+        repeats: what the controller proposed, and was told at once, since the trial before this one.
+        batch: trials with the same number were told together.
+    """
+
+    trial: Trial
+    elapsed: float
+    origin: str
+    repeats: tuple[Repeat, ...] = ()
+    batch: int = 0
+
+
+def finished(records: Sequence[Record]) -> list[Record]:
+    """Those that did not fail."""
+    return [r for r in records if r.trial.values is not None]
+
+
+def ranked(records: Sequence[Record]) -> list[Record]:
+    """Best first by the first objective; of equals the earlier one is first."""
+    return sorted(finished(records), key=lambda r: (-_values(r)[0], r.trial.number))
+
+
+def front(records: Sequence[Record]) -> list[Record]:
+    """The Pareto front: records that no other one equals in all objectives and beats in one. Best first."""
+    done = finished(records)
+    return ranked([r for r in done if not any(_dominates(_values(o), _values(r)) for o in done)])
+
+
+def _values(record: Record) -> tuple[float, ...]:
+    assert record.trial.values is not None
+    return record.trial.values
+
+
+def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return all(x >= y for x, y in zip(a, b, strict=True)) and a != b

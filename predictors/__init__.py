@@ -1,0 +1,1 @@
+"""Surrogates that predict quality from an encoded architecture. Nothing here yet."""

@@ -1,0 +1,187 @@
+"""Writing a network down: an architecture's ``network`` method calls these, and each call is one step.
+
+The steps are at once the generated source, the drawing in the report, and the graph encoding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nas.searchspace import operators
+from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUT_IMPORTS, READOUTS
+from nas.searchspace.errors import BadInput
+from nas.searchspace.registry import unknown
+from nas.searchspace.task import Task
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor on its way through the network: ``[nodes, width]``, or ``[graphs, width]`` after the readout."""
+
+    number: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of ``forward``, and the line of ``__init__`` that it needs.
+
+    Attributes:
+        kind: operator, linear, activation, dropout, norm, add, concat or readout.
+        label: what a person calls it: ``gat (8 heads)``.
+        inputs: the values it reads.
+        output: the value it makes.
+        call: Python text; ``{0}``, ``{1}``, ... are the inputs.
+        attribute: name of the submodule, if it has one.
+        construct: Python text that makes the submodule.
+        comment: what to say above it.
+    """
+
+    kind: str
+    label: str
+    inputs: tuple[Value, ...]
+    output: Value
+    call: str
+    attribute: str | None = None
+    construct: str | None = None
+    comment: str | None = None
+
+
+class Network:
+    """Takes down the steps of one network.
+
+    Attributes:
+        task: what the network is for.
+        x: the node features, ``[nodes, task.features]``.
+        outputs: numbers the network must return per item.
+        steps: what was written so far.
+        imports: import lines that the steps need.
+        printed: classes whose source belongs into the module.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.x = Value(0, task.features)
+        self.outputs = task.outputs
+        self.steps: list[Step] = []
+        self.imports: set[str] = set()
+        self.printed: list[type] = []
+        self._values = 1
+        self._names: dict[str, int] = {}
+        self._comment: str | None = None
+
+    def comment(self, text: str) -> None:
+        """A comment line above the next step."""
+        self._comment = " ".join(text.split())
+
+    def operator(self, name: str, x: Value, width: int, **settings: Any) -> Value:
+        """A message-passing layer of the operator table, to ``[nodes, width]``. Settings that are None are left out."""
+        row = operators.find(name)
+        given = {key: value for key, value in settings.items() if value is not None}
+        self.imports |= set(row.imports)
+        if row.printed is not None:
+            self._print(row.printed)
+        construct = row.constructed(x.width, width, given)
+        attribute = self._name("conv")
+        call = row.call.format(self=f"self.{attribute}", x="{0}")
+        shown = ", ".join(f"{value} {key}" if key == "heads" else str(value) for key, value in given.items())
+        return self._step("operator", f"{name} ({shown})" if shown else name, (x,), width, call, attribute, construct)
+
+    def linear(self, x: Value, width: int, *, bias: bool = True) -> Value:
+        """A linear map of each node."""
+        attribute = self._name("linear")
+        construct = f"torch.nn.Linear({x.width}, {width}{'' if bias else ', bias=False'})"
+        return self._step("linear", "linear", (x,), width, f"self.{attribute}({{0}})", attribute, construct)
+
+    def activation(self, name: str, x: Value) -> Value:
+        """An elementwise function; ``linear`` is the identity and leaves no trace."""
+        if name not in ACTIVATIONS:
+            raise unknown("activation", name, ACTIVATIONS)
+        if name == "linear":
+            return x
+        if name == "prelu":
+            attribute = self._name("activation")
+            call = f"self.{attribute}({{0}})"
+            return self._step("activation", name, (x,), x.width, call, attribute, ACTIVATIONS[name])
+        call = ACTIVATIONS[name].format(x="{0}")
+        if "F." in call:
+            self.imports.add("import torch.nn.functional as F")
+        return self._step("activation", name, (x,), x.width, call)
+
+    def dropout(self, p: float, x: Value) -> Value:
+        """Dropout with probability ``p``; zero leaves no trace."""
+        if not 0 <= p < 1:
+            raise BadInput(f"a dropout probability is from 0 to below 1; got {p}")
+        if p == 0:
+            return x
+        self.imports.add("import torch.nn.functional as F")
+        call = f"F.dropout({{0}}, p={p!r}, training=self.training)"
+        return self._step("dropout", f"dropout {p:g}", (x,), x.width, call)
+
+    def norm(self, name: str, x: Value) -> Value:
+        """A normalisation; ``none`` leaves no trace."""
+        if name == "none":
+            return x
+        if name not in NORMALISATIONS:
+            raise unknown("normalisation", name, [*NORMALISATIONS, "none"])
+        attribute = self._name("norm")
+        construct = NORMALISATIONS[name].format(width=x.width)
+        return self._step("norm", f"{name} norm", (x,), x.width, f"self.{attribute}({{0}})", attribute, construct)
+
+    def add(self, *values: Value) -> Value:
+        """The sum of values of one width."""
+        if len({v.width for v in values}) != 1:
+            raise BadInput(f"only values of one width can be added; got widths {[v.width for v in values]}")
+        if len(values) == 1:
+            return values[0]
+        call = " + ".join(f"{{{i}}}" for i in range(len(values)))
+        return self._step("add", "add", values, values[0].width, call)
+
+    def concat(self, *values: Value) -> Value:
+        """The values side by side."""
+        if len(values) == 1:
+            return values[0]
+        call = "torch.cat([" + ", ".join(f"{{{i}}}" for i in range(len(values))) + "], dim=1)"
+        return self._step("concat", "concat", values, sum(v.width for v in values), call)
+
+    def readout(self, name: str, x: Value) -> Value:
+        """From the nodes of each graph to one row per graph."""
+        if name not in READOUTS:
+            raise unknown("readout", name, READOUTS)
+        construct, call, factor = READOUTS[name]
+        self.imports.add(READOUT_IMPORTS[name])
+        attribute = self._name("readout") if construct else None
+        call = call.format(self=f"self.{attribute}", x="{0}")
+        made = construct.format(width=x.width) or None
+        return self._step("readout", f"{name} readout", (x,), x.width * factor, call, attribute, made)
+
+    def _step(
+        self,
+        kind: str,
+        label: str,
+        inputs: tuple[Value, ...],
+        width: int,
+        call: str,
+        attribute: str | None = None,
+        construct: str | None = None,
+    ) -> Value:
+        output = Value(self._values, width)
+        self._values += 1
+        self.steps.append(Step(kind, label, inputs, output, call, attribute, construct, self._comment))
+        self._comment = None
+        return output
+
+    def _name(self, kind: str) -> str:
+        self._names[kind] = self._names.get(kind, 0) + 1
+        return f"{kind}{self._names[kind]}"
+
+    def _print(self, cls: type | str) -> None:
+        if isinstance(cls, str):
+            from importlib import import_module
+
+            module, _, attribute = cls.partition(":")
+            cls = getattr(import_module(module), attribute)
+        assert isinstance(cls, type)
+        if cls not in self.printed:
+            self.printed.append(cls)

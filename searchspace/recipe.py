@@ -1,0 +1,43 @@
+"""How a network is trained: the settings that a space may make part of the search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.searchspace.errors import BadInput
+
+OPTIMISERS = ("adam", "adamw", "sgd")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Training settings of one architecture.
+
+    Attributes:
+        optimiser: one of ``adam``, ``adamw``, ``sgd`` (momentum 0.9).
+        lr: learning rate, > 0.
+        weight_decay: coefficient of the L2 penalty (decoupled for ``adamw``), >= 0.
+        epochs: the most passes over the training set, >= 1.
+        patience: epochs without a better validation metric before training stops, >= 1.
+        batch_size: graphs in one step of a graph-level task; a single graph is one full-batch step.
+        cosine: whether the learning rate falls to zero along a cosine over ``epochs``.
+    """
+
+    optimiser: str = "adam"
+    lr: float = 0.01
+    weight_decay: float = 5e-4
+    epochs: int = 200
+    patience: int = 50
+    batch_size: int = 64
+    cosine: bool = False
+
+    def __post_init__(self) -> None:
+        if self.optimiser not in OPTIMISERS:
+            raise BadInput(f"optimiser must be one of {', '.join(OPTIMISERS)}; got {self.optimiser!r}")
+        if not self.lr > 0:
+            raise BadInput(f"lr must be positive; got {self.lr}")
+        if self.weight_decay < 0:
+            raise BadInput(f"weight_decay must not be negative; got {self.weight_decay}")
+        for name in ("epochs", "patience", "batch_size"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} must be at least 1; got {getattr(self, name)}")

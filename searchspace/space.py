@@ -1,0 +1,189 @@
+"""A search space: what can be done with the architectures that a class declares."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generic, TypeVar
+
+from nas.searchspace import counting, moves
+from nas.searchspace.decode import Pick, decode, every_knob, walk
+from nas.searchspace.domains import Constant, Domain, Nested, Real, Repeat
+from nas.searchspace.errors import BadInput
+from nas.searchspace.language import knob
+from nas.searchspace.task import Task
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class Space(Generic[A]):
+    """All architectures of one class.
+
+    Attributes:
+        of: a class decorated with ``@architecture``.
+        name: what the user calls the space.
+        task: what it is bound to; see :meth:`for_task`.
+    """
+
+    of: type[A]
+    name: str = ""
+    task: Task | None = None
+
+    def __post_init__(self) -> None:
+        marked = isinstance(self.of, type) and hasattr(self.of, "__dataclass_fields__")
+        if not marked or not all("knob" in f.metadata for f in fields(self.of)):  # type: ignore[arg-type]
+            raise BadInput(f"a space is made of a class decorated with @architecture; got {self.of!r}")
+        if not self.name:
+            object.__setattr__(self, "name", self.of.__name__)
+
+    # reading and making architectures
+
+    def decode(self, pick: Pick) -> A:
+        """The architecture whose every active knob is ``pick(path, domain)``."""
+        return decode(self.of, pick)
+
+    def knobs(self, architecture: A) -> dict[str, Any]:
+        """The active knobs, flat: ``{"layers": 2, "layers.0.conv": "gat", ...}``."""
+        return {path: value for path, _, value in walk(architecture)}
+
+    def domains(self, architecture: A) -> dict[str, Domain]:
+        """The domains of the active knobs."""
+        return {path: domain for path, domain, _ in walk(architecture)}
+
+    def every_knob(self) -> dict[str, Domain]:
+        """The domains of all knobs that any architecture can have."""
+        return dict(every_knob(self.of))
+
+    def from_knobs(self, knobs: Mapping[str, Any]) -> A:
+        """The inverse of :meth:`knobs`.
+
+        Raises:
+            BadInput: if an active knob is missing, one is unknown or inactive, or a value is not allowed.
+        """
+        used = set()
+
+        def pick(path: str, _: Domain) -> Any:
+            if path not in knobs:
+                raise BadInput(f"the space {self.name!r} needs a value for the knob {path!r}")
+            used.add(path)
+            return knobs[path]
+
+        made = self.decode(pick)
+        if extra := set(knobs) - used:
+            raise BadInput(f"the space {self.name!r} has no active knob {sorted(extra)[0]!r} here")
+        return made
+
+    def to_json(self, architecture: A) -> dict[str, Any]:
+        """The architecture as nested dictionaries and lists."""
+        return _to_json(architecture)
+
+    def from_json(self, data: Any) -> A:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            BadInput: naming the field, if the data is not an architecture of this space.
+        """
+        return _from_json(self.of, data, self.of.__name__)
+
+    # searching
+
+    def sample(self, rng: random.Random) -> A:
+        """A random architecture: every active knob drawn on its own."""
+        return moves.sample(self.of, rng)
+
+    def mutate(self, architecture: A, rng: random.Random) -> A:
+        """Another architecture, with one active knob changed."""
+        return moves.mutate(architecture, rng)
+
+    def neighbours(self, architecture: A, rng: random.Random) -> Iterator[A]:
+        """Every architecture that differs in one active knob."""
+        return moves.neighbours(architecture, rng)
+
+    def crossover(self, first: A, second: A, rng: random.Random) -> A:
+        """A child with each knob from one of the parents."""
+        return moves.crossover(first, second, rng)
+
+    # counting
+
+    def size(self) -> int:
+        """The exact number of architectures: a Python int of any length.
+
+        Raises:
+            BadInput: if a knob is a real number, or combinations are forbidden in a space too large to list.
+        """
+        return counting.count(self.of)
+
+    def enumerate(self) -> Iterable[A]:
+        """Every architecture once."""
+        return counting.listing(self.of)
+
+    def finite(self) -> bool:
+        """Whether no knob is a real number."""
+        return not any(isinstance(domain, Real) for domain in self.every_knob().values())
+
+    def canonical(self, architecture: A) -> A:
+        """The one representative of all descriptions of the same network."""
+        canonical = getattr(architecture, "canonical", None)
+        return architecture if canonical is None else canonical(self.task)
+
+    # tasks
+
+    def for_task(self, task: Task) -> Space[A]:
+        """The space bound to a task. Graph-level tasks add the knob ``readout``."""
+        from nas.searchspace.heads import with_head
+
+        return replace(self, of=with_head(self.of, task), task=task)
+
+    def fingerprint(self) -> str:
+        """A short hash that changes when the knobs do, or the network that the space writes for them."""
+        shape = json.dumps(_shape(self.of), sort_keys=True, default=str)
+        if self.task is not None and hasattr(self.of, "network"):
+            from nas.searchspace.source import source
+
+            shape += source(self.sample(random.Random(0)), self.task)
+        return hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {f.name: _to_json(getattr(value, f.name)) for f in fields(value)}
+    return value
+
+
+def _from_json(of: type[Any], data: Any, where: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise BadInput(f"{where} must be an object of its fields; got {data!r}")
+    known = {f.name: knob(f).domain for f in fields(of)}
+    if extra := set(data) - set(known):
+        raise BadInput(f"{where} has no field {sorted(map(str, extra))[0]!r}; it has {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for name, domain in known.items():
+        value, path = data.get(name), f"{where}.{name}"
+        match domain:
+            case Constant(fixed):
+                value = data.get(name, fixed)
+            case Nested(inner) if value is not None:
+                value = _from_json(inner, value, path)
+            case Repeat(inner) if value is not None:
+                if not isinstance(value, list | tuple):
+                    raise BadInput(f"{path} must be a list; got {value!r}")
+                value = tuple(_from_json(inner, item, f"{path}[{i}]") for i, item in enumerate(value))
+        values[name] = value
+    return of(**values)
+
+
+def _shape(of: type[Any]) -> list[Any]:
+    rows: list[Any] = [of.__name__]
+    for f in fields(of):
+        declared = knob(f)
+        domain = declared.domain
+        inner = _shape(domain.of) if isinstance(domain, Nested | Repeat) else None
+        limits = (domain.low, domain.high) if isinstance(domain, Repeat) else None if inner else repr(domain)
+        rows.append([f.name, type(domain).__name__, limits, inner, declared.when is not None])
+    return rows

@@ -1,0 +1,1 @@
+"""The built-in search spaces, one file each, and how a space is named."""

@@ -1,0 +1,128 @@
+"""What is to be learned, and the tensors to learn it from.
+
+Every task is lists of batches, one list per split: node classification on one graph is a single batch shared by
+the three splits with another ``index`` each; inductive tasks hold other graphs per split; graph-level tasks hold
+collated graphs; link prediction scores the node pairs of ``edge_label_index``. Whoever trains, ranks or builds a
+supernet sees only this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from nas.searchspace.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Level = Literal["node", "graph", "link"]
+Target = Literal["multiclass", "multilabel", "regression"]
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One graph, or several side by side, and what is to be predicted on it.
+
+    Attributes:
+        x: ``[nodes, features]``, float.
+        edge_index: ``[2, edges]``, int64; row 0 is the source, row 1 the target of a message.
+        y: the targets of the scored items: ``[items]`` int64 for ``multiclass``, else ``[items, outputs]`` float
+            in which NaN is a missing label.
+        index: ``[items]`` rows of the module's output that are scored; None scores all of them.
+        batch: ``[nodes]`` graph of each node, for graph-level tasks; None elsewhere.
+        edge_weight: ``[edges]`` or None.
+        edge_attr: ``[edges, edge_features]`` or None.
+        edge_label_index: ``[2, items]`` node pairs to score, for link-level tasks; None elsewhere.
+    """
+
+    x: Tensor
+    edge_index: Tensor
+    y: Tensor
+    index: Tensor | None = None
+    batch: Tensor | None = None
+    edge_weight: Tensor | None = None
+    edge_attr: Tensor | None = None
+    edge_label_index: Tensor | None = None
+
+    def arguments(self, names: Sequence[str]) -> tuple[Tensor, ...]:
+        """The tensors a generated module's ``forward`` takes, in the order of ``Task.inputs``."""
+        return tuple(getattr(self, name) for name in names)
+
+    def map(self, f: Any) -> Batch:
+        """The same batch with ``f`` applied to each of its tensors."""
+        return replace(self, **{k.name: f(v) for k in fields(self) if (v := getattr(self, k.name)) is not None})
+
+    def to(self, device: torch.device | str) -> Batch:
+        return self.map(lambda tensor: tensor.to(device))
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set with its question, splits and metric. Two tasks are equal when their descriptions are.
+
+    Attributes:
+        name: what the user called the data.
+        level: whether nodes, graphs or links are predicted.
+        target: ``multiclass`` (one of ``outputs`` classes), ``multilabel`` (``outputs`` yes/no questions, of which
+            one is the binary case) or ``regression`` (``outputs`` numbers).
+        features: width of a node's features.
+        outputs: numbers the module returns for each item.
+        metric: name of the metric that validation selects by, see ``nas.metrics``.
+        split: how the items were divided, in the words of ``--split``.
+        identity: hash of the data, so that a run is never resumed on other data.
+        edge_features: width of ``edge_attr``; 0 where there is none.
+        notes: what the user should know of how the data was read (repairs, added features).
+        train, valid, test: the batches.
+    """
+
+    name: str
+    level: Level
+    target: Target
+    features: int
+    outputs: int
+    metric: str
+    split: str
+    identity: str
+    edge_features: int = 0
+    notes: tuple[str, ...] = ()
+    train: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
+    valid: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
+    test: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("level", get_args(Level)), ("target", get_args(Target))):
+            if getattr(self, name) not in allowed:
+                raise BadInput(f"a task's {name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the arguments of a generated module's ``forward``, in order."""
+        return ("x", "edge_index", "batch") if self.level == "graph" else ("x", "edge_index")
+
+    def batches(self, split: Split) -> tuple[Batch, ...]:
+        return {"train": self.train, "valid": self.valid, "test": self.test}[split]
+
+    def to(self, device: torch.device | str) -> Task:
+        """The task with its tensors on ``device``; a graph shared by the splits is moved once."""
+        moved: dict[int, Tensor] = {}
+
+        def move(tensor: Tensor) -> Tensor:
+            return moved.setdefault(id(tensor), tensor.to(device))
+
+        return replace(self, **{s: tuple(b.map(move) for b in self.batches(s)) for s in SPLITS})
+
+    def describe(self) -> dict[str, Any]:
+        """The description alone, ready for JSON."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
+
+    def fingerprint(self) -> str:
+        """A short hash that changes when the data, its splits, the target or the metric do."""
+        text = json.dumps({k: v for k, v in self.describe().items() if k != "notes"}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Training-free proxies that rank architectures. Nothing here yet."""
