@@ -26,14 +26,14 @@ class Record:
         elapsed: seconds of searching until the trial was finished, interruptions left out.
         origin: who proposed it: the controller's name, or ``random`` where the controller only repeated itself.
         repeats: what the controller proposed, and was told at once, since the trial before this one.
-        batch: trials with the same number were told together.
+        seed: of the training.
     """
 
     trial: Trial
     elapsed: float
     origin: str
     repeats: tuple[Repeat, ...] = ()
-    batch: int = 0
+    seed: int = 0
 
 
 def finished(records: Sequence[Record]) -> list[Record]:

@@ -1,0 +1,1 @@
+"""From an architecture's source to measured numbers: training, its limits, and where it runs."""

@@ -1,0 +1,99 @@
+"""One job from source to outcome. Whatever goes wrong with the candidate becomes a reason."""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from nas.evaluation.job import Failed, Job, Outcome
+from nas.evaluation.limits import is_out_of_memory, memory_limit
+from nas.evaluation.train import outputs, train
+from nas.searchspace.source import load
+from nas.searchspace.task import Task
+
+LATENCY_RUNS = 5
+
+
+def evaluate(job: Job, task: Task) -> Outcome:
+    """Train the job's network on ``task`` (already on the job's device) and measure it.
+
+    A candidate that fails returns an outcome with a reason.
+
+    Raises:
+        OSError: if the weights cannot be written; that is not the candidate's fault.
+    """
+    begin = time.monotonic()
+    try:
+        with memory_limit(job.memory, job.device):
+            metrics, state = _measured(job, task, begin)
+    except Failed as failure:
+        return Outcome(seconds=time.monotonic() - begin, reason=str(failure))
+    except Exception as error:
+        return Outcome(seconds=time.monotonic() - begin, reason=_reason(error, job))
+    finally:
+        gc.collect()
+    if job.weights is not None:
+        write_weights(state, Path(job.weights))
+    return Outcome(metrics, metrics["seconds"])
+
+
+def _measured(job: Job, task: Task, begin: float) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+    cuda = [torch.device(job.device)] if job.device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(job.seed)
+        model = load(job.source)().to(job.device)
+        trained = train(
+            model,
+            task,
+            job.recipe,
+            job.metrics,
+            seed=job.seed,
+            class_weights=job.class_weights,
+            seconds=job.seconds,
+        )
+    latency = statistics.median(_forward_seconds(model, task) for _ in range(LATENCY_RUNS))
+    costs = {
+        "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
+        "bytes": float(sum(t.numel() * t.element_size() for t in trained.state.values())),
+        "latency": latency,
+        "seconds": time.monotonic() - begin,
+    }
+    return trained.metrics | costs, trained.state
+
+
+def _forward_seconds(model: torch.nn.Module, task: Task) -> float:
+    begin = time.perf_counter()
+    logits, _ = outputs(model, task, "valid")
+    logits.sum().item()  # waits for the device
+    return time.perf_counter() - begin
+
+
+def _reason(error: Exception, job: Job) -> str:
+    if is_out_of_memory(error):
+        limit = f" (limit {job.memory} MiB)" if job.memory else ""
+        return f"out of memory{limit}: {_first_line(error)}"
+    return f"{type(error).__name__}: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else "no message"
+
+
+def write_weights(state: dict[str, torch.Tensor], path: Path) -> None:
+    """Write safetensors whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

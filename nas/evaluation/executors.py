@@ -1,0 +1,143 @@
+"""Where jobs run: in this process, or in local worker processes of which none can take the search down."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import torch
+import torch.multiprocessing
+
+from nas.evaluation.devices import resolve, spread
+from nas.evaluation.evaluate import evaluate
+from nas.evaluation.job import Job, Outcome
+from nas.searchspace.task import Task
+
+GRACE = 30.0
+"""Seconds beyond its own limit after which a hung worker is killed."""
+
+
+class Executor(Protocol):
+    """Runs jobs. ``submit`` may run the job before it returns.
+
+    Attributes:
+        slots: jobs that can run at the same time.
+    """
+
+    slots: int
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def submit(self, job: Job) -> Future[Outcome]: ...
+
+
+class InProcess:
+    """One job at a time in this very process."""
+
+    slots = 1
+
+    def __init__(self, task: Task, device: str) -> None:
+        self._task = task.to(resolve(device))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(evaluate(job, self._task))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class LocalProcesses:
+    """Worker processes with the task in shared memory, one device each; a dead or hung worker is replaced.
+
+    The task is sent once to each worker. Workers ignore Ctrl-C, so that the driver alone decides what becomes of it.
+    """
+
+    def __init__(self, task: Task, device: str, workers: int, space: str = "") -> None:
+        self.slots = workers
+        self._devices = spread(resolve(device), workers)
+        self._arguments = (task, max(1, (os.cpu_count() or 1) // workers), space)
+        self._next = 0
+
+    def __enter__(self) -> Self:
+        from pebble import ProcessPool
+
+        self._pool = ProcessPool(
+            max_workers=self.slots,
+            initializer=_start_worker,
+            initargs=self._arguments,
+            context=torch.multiprocessing.get_context("spawn"),
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._pool.close()
+        else:
+            self._pool.stop()
+        self._pool.join()
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        from dataclasses import replace
+
+        if job.device.startswith("cuda"):
+            job = replace(job, device=self._devices[self._next % self.slots])
+            self._next += 1
+        limit = None if job.seconds is None else job.seconds + GRACE
+        inner = self._pool.schedule(_work, args=(job,), timeout=limit)
+        outer: Future[Outcome] = Future()
+        outer.set_running_or_notify_cancel()
+        inner.add_done_callback(lambda done: _hand_over(done, outer, job))
+        return outer
+
+
+def _hand_over(done: Future[Outcome], outer: Future[Outcome], job: Job) -> None:
+    """A worker's end becomes an outcome; errors that are no candidate's fault stay errors."""
+    from pebble import ProcessExpired
+
+    try:
+        outer.set_result(done.result())
+    except TimeoutError:
+        seconds = (job.seconds or 0) + GRACE
+        outer.set_result(Outcome(seconds=seconds, reason=f"time limit: the worker hung and was killed after {seconds:g} s"))
+    except ProcessExpired as error:
+        how = f"signal {-error.exitcode}" if error.exitcode and error.exitcode < 0 else f"exit code {error.exitcode}"
+        outer.set_result(Outcome(reason=f"worker died: {how}"))
+    except BaseException as error:
+        outer.set_exception(error)
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start_worker(task: Task, threads: int, space: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    if ":" in space:  # operators of the user's own that are imported by name live in the space's file
+        from nas.searchspace.spaces.registry import find
+
+        find(space)
+    _worker["task"] = task
+    _worker["on"] = {}
+
+
+def _work(job: Job) -> Outcome:
+    on = _worker["on"]
+    if job.device not in on:
+        on[job.device] = _worker["task"].to(job.device)
+    return evaluate(job, on[job.device])

@@ -1,0 +1,55 @@
+"""One training: what goes in, what comes out. Both cross process borders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nas.searchspace.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network to train.
+
+    Attributes:
+        source: generated Python source with a class ``Model``.
+        recipe: how to train it.
+        seed: of the initial weights, dropout and shuffling.
+        metrics: names of the metrics to measure; the first one chooses the best epoch on the validation split.
+        device: where to train.
+        class_weights: whether the loss weighs classes by the inverse of their frequency.
+        seconds: limit of the training; None means none.
+        memory: limit in MiB beyond what the process holds already; None means none.
+        weights: file to write the best weights to (safetensors); None keeps none.
+    """
+
+    source: str
+    recipe: Recipe
+    seed: int
+    metrics: tuple[str, ...]
+    device: str = "cpu"
+    class_weights: bool = False
+    seconds: float | None = None
+    memory: int | None = None
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job measured.
+
+    Attributes:
+        metrics: ``valid_<metric>``, ``test_<metric>`` and the loss of both splits, at the best epoch; ``params``,
+            ``bytes``, ``latency``, ``seconds``, ``epochs`` trained and ``best_epoch``. Empty if the job failed.
+        seconds: wall-clock time.
+        reason: why it failed, or None.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    reason: str | None = None
+
+
+class Failed(Exception):
+    """This architecture cannot be trained; the message is the reason that the study keeps."""

@@ -1,0 +1,144 @@
+"""The folder of a run: resolved settings, store, weights, reports. One process at a time works in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.searchspace.errors import BadInput, NasError, RunError
+from nas.settings import Settings
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+SETTINGS = "search.toml"
+
+
+def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """Where runs are kept: the argument, else the environment variable ``NAS_RUNS``, else ``runs`` here."""
+    return Path(root or os.environ.get("NAS_RUNS") or "runs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run; making the object touches no disk."""
+
+    root: Path
+    name: str
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise BadInput(
+                f"a run's name is made of letters, digits, '.', '_' and '-', starts with a letter or digit and has at "
+                f"most 100 of them; got {self.name!r}"
+            )
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.log"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def weights(self, number: int) -> Path:
+        return self.path / "weights" / f"{number}.safetensors"
+
+    def exists(self) -> bool:
+        return (self.path / SETTINGS).is_file()
+
+    def create(self, settings: Settings) -> None:
+        """Make the folder and write the settings into it.
+
+        Raises:
+            BadInput: if a run of that name exists.
+            RunError: if the folder cannot be written.
+        """
+        if self.exists():
+            raise BadInput(
+                f"there is a run {self.name!r} already in {self.root}; continue it with nas resume {self.name}, or "
+                "choose another --name"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._write(settings)
+        except OSError as error:
+            raise RunError(f"the folder {self.path} cannot be written: {error.strerror or error}") from error
+
+    def rewrite(self, settings: Settings) -> None:
+        """Replace the settings, as resuming with a larger budget does."""
+        self._write(settings)
+
+    def settings(self) -> Settings:
+        """The settings the run was started with.
+
+        Raises:
+            BadInput: if there is no such run; the message lists those there are.
+            RunError: if the file cannot be read.
+        """
+        if not self.path.is_dir():
+            known = ", ".join(names(self.root)) or "none yet"
+            raise BadInput(f"there is no run {self.name!r} in {self.root}; runs: {known}")
+        file = self.path / SETTINGS
+        try:
+            return Settings.of(tomllib.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise RunError(f"the run folder {self.path} is damaged: it has no {SETTINGS}") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, NasError, TypeError) as error:
+            raise RunError(f"the run folder {self.path} is damaged: {SETTINGS} cannot be read: {error}") from error
+
+    def store(self, settings: Settings) -> Path | str:
+        """Where the trials are: the journal file of the folder, or the URL of the settings."""
+        return settings.storage or self.journal
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run.
+
+        Raises:
+            RunError: if another process holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout:
+            raise RunError(f"the run {self.name!r} is being worked on by another process; wait for it or stop it") from None
+        except PermissionError as error:
+            raise RunError(f"the folder {self.path} cannot be written: {error.strerror or error}") from error
+
+    def _write(self, settings: Settings) -> None:
+        import tomli_w
+
+        values: dict[str, Any] = {k: v for k, v in asdict(settings).items() if v is not None and v != {}}
+        text = "# The settings of this run; nas search --config repeats it.\n" + tomli_w.dumps(values)
+        temporary = self.path / f".{SETTINGS}.{os.getpid()}"
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(self.path / SETTINGS)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def names(root: Path) -> list[str]:
+    """The runs in a folder, oldest first."""
+    found = [p.parent for p in root.glob(f"*/{SETTINGS}") if NAME.fullmatch(p.parent.name)]
+    return [p.name for p in sorted(found, key=lambda p: ((p / SETTINGS).stat().st_mtime, p.name))]
+
+
+def free_name(root: Path, stem: str) -> str:
+    """``stem-1``, or the next number that no run has."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "run"
+    number = 1
+    while (root / f"{stem}-{number}").exists():
+        number += 1
+    return f"{stem}-{number}"

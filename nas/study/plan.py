@@ -1,0 +1,140 @@
+"""From settings to a search that can start: names become objects, and what does not fit is refused here."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nas.controllers.base import Problem
+from nas.controllers.registry import create
+from nas.data import load
+from nas.evaluation.devices import resolve
+from nas.evaluation.executors import Executor, InProcess, LocalProcesses
+from nas.evaluation.limits import default_memory
+from nas.metrics import METRICS, resolve_metric
+from nas.searchspace.space import Space
+from nas.searchspace.spaces.registry import find
+from nas.searchspace.task import Task
+from nas.settings import Settings
+from nas.study.fitting import check_fits
+from nas.study.folder import RunFolder
+from nas.study.objectives import Objective, parse
+from nas.study.search import Search, Watcher
+from nas.study.store import Store
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a search needs besides a folder.
+
+    Attributes:
+        settings: what the user said.
+        task: the data with its question.
+        space: bound to the task.
+        objectives: the first one ranks.
+        controller: a name, or what else ``nas.controllers`` takes.
+        device: the resolved device.
+    """
+
+    settings: Settings
+    task: Task
+    space: Space[Any]
+    objectives: tuple[Objective, ...]
+    controller: Any
+    device: str
+
+    def header(self) -> dict[str, Any]:
+        """What the store remembers the study by."""
+        return {
+            "space": self.space.fingerprint(),
+            "task": self.task.fingerprint(),
+            "objectives": [str(o) for o in self.objectives],
+            "versions": versions(),
+        }
+
+    def problem(self) -> Problem:
+        return Problem(self.space, self.settings.seed, len(self.objectives), self.task)
+
+    def executor(self) -> Executor:
+        """In this process for one worker, else local processes."""
+        if self.settings.workers == 1:
+            return InProcess(self.task, self.device)
+        return LocalProcesses(self.task, self.device, self.settings.workers, self.settings.space)
+
+
+def make_plan(settings: Settings, *, data: Any = None, space: Any = None, controller: Any = None) -> Plan:
+    """Resolve the settings; ``data``, ``space`` and ``controller`` may be objects that stand in for the names.
+
+    Raises:
+        BadInput: for anything that does not exist or does not fit, before any work is spent.
+    """
+    device = resolve(settings.device)
+    found = find(settings.space if space is None else space)
+    task = load(
+        settings.data if data is None else data,
+        root=settings.data_root,
+        split=settings.split,
+        seed=settings.split_seed,
+        metric=settings.metric,
+    )
+    objectives = parse(settings.objectives, task.metric)
+    for objective in objectives:
+        if objective.name in METRICS:
+            resolve_metric(objective.name, task.target)
+    bound = found.for_task(task)
+    check_fits(bound, task)
+    plan = Plan(settings, task, bound, objectives, settings.controller if controller is None else controller, device)
+    create(plan.controller, plan.problem(), **settings.controller_options)  # refuses bad options before a folder exists
+    return plan
+
+
+def start(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Search:
+    """A new search in a new folder. The caller holds the folder's lock."""
+    where = folder.store(plan.settings)
+    store = Store.create(where, folder.name, plan.header(), plan.space, plan.objectives)
+    return _search(plan, folder, store, watcher)
+
+
+def resume(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Search:
+    """The search of a folder, with its finished trials told again. The caller holds the folder's lock.
+
+    Raises:
+        RunError: if the store belongs to something else than the plan.
+    """
+    return _search(plan, folder, open_store(plan, folder), watcher)
+
+
+def open_store(plan: Plan, folder: RunFolder) -> Store:
+    """The store of a folder, to read."""
+    return Store.open(folder.store(plan.settings), folder.name, plan.header(), plan.space, plan.objectives)
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of what the numbers depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
+    for package in ("gnn-nas", "torch", "torch_geometric", "optuna", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None) -> Search:
+    settings = plan.settings
+    return Search(
+        space=plan.space,
+        task=plan.task,
+        settings=settings,
+        objectives=plan.objectives,
+        controller=create(plan.controller, plan.problem(), **settings.controller_options),
+        store=store,
+        folder=folder,
+        device=plan.device,
+        memory=default_memory(plan.device, settings.workers),
+        watcher=watcher,
+    )

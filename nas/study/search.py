@@ -1,0 +1,264 @@
+"""The loop of every search: ask, evaluate, store, tell."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from nas.controllers.base import Controller, Trial
+from nas.evaluation.executors import Executor
+from nas.evaluation.job import Job, Outcome
+from nas.searchspace.errors import BadInput, RunError
+from nas.searchspace.recipe import Recipe
+from nas.searchspace.source import source
+from nas.searchspace.space import Space
+from nas.searchspace.task import Task
+from nas.settings import Settings
+from nas.study.folder import RunFolder
+from nas.study.keeping import Keeper
+from nas.study.objectives import Objective
+from nas.study.records import Record, Repeat
+from nas.study.store import Store
+
+IN_A_ROW = 50
+"""Known networks a controller may propose one after the other before the study draws an unknown one itself."""
+LISTED = 300_000
+"""Spaces up to this size are listed to find the last unknown networks."""
+
+
+class Watcher(Protocol):
+    """Hears how the search goes."""
+
+    def started(self, records: Sequence[Record]) -> None:
+        """The search begins or goes on; these trials are known."""
+
+    def recorded(self, record: Record) -> None:
+        """A trial was stored."""
+
+
+class Silent:
+    """A watcher that says nothing."""
+
+    def started(self, records: Sequence[Record]) -> None:
+        """Nothing."""
+
+    def recorded(self, record: Record) -> None:
+        """Nothing."""
+
+
+@dataclass
+class _Running:
+    """A proposal that is being evaluated, and the same network proposed again in the meantime."""
+
+    architecture: Any
+    origin: str
+    repeats: tuple[Repeat, ...]
+    weights: Path
+    again: list[Any] = field(default_factory=list)
+
+
+def recipe_of(architecture: Any, task: Task, settings: Settings) -> Recipe:
+    """How an architecture is trained: our defaults, what its space says, what the user says."""
+    recipe = Recipe()
+    if hasattr(architecture, "recipe"):
+        recipe = architecture.recipe(recipe, task)
+    given = {"epochs": settings.epochs, "patience": settings.patience}
+    return replace(recipe, **{name: value for name, value in given.items() if value is not None})
+
+
+class Search:
+    """A search that can be left at any moment and taken up again.
+
+    Making it tells the controller the stored trials; ``run`` goes on until the budget is spent.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: Space[Any],
+        task: Task,
+        settings: Settings,
+        objectives: Sequence[Objective],
+        controller: Controller,
+        store: Store,
+        folder: RunFolder,
+        device: str = "cpu",
+        memory: int | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.space, self.task, self.settings = space, task, settings
+        self.objectives = tuple(objectives)
+        self.controller = controller
+        self.records = store.records()
+        self.exhausted = False
+        self._store, self._folder, self._device, self._memory = store, folder, device, memory
+        self._watcher: Watcher = watcher or Silent()
+        self._keeper = Keeper(folder, settings.keep, self.records)
+        self._known: dict[Any, Record] = {space.canonical(r.trial.architecture): r for r in self.records}
+        self._running: dict[Any, _Running] = {}
+        self._before = self.records[-1].elapsed if self.records else 0.0
+        self._launched = 0
+        metrics = [o.name for o in self.objectives if o.key != o.name]
+        self._metrics = tuple(dict.fromkeys([*metrics, task.metric]))
+        for left in (folder.path / "weights").glob("*running-*"):  # by a killed process
+            left.unlink(missing_ok=True)
+        for record in self.records:
+            self._replay(record)
+
+    def run(self, executor: Executor) -> None:
+        """Go on until the budget is spent or the space is exhausted.
+
+        Raises:
+            RunError: if a trial cannot be stored; the ones before it are safe.
+            KeyboardInterrupt: on Ctrl-C; likewise.
+        """
+        self._begin = time.monotonic()
+        self._watcher.started(self.records)
+        futures: dict[Future[Outcome], Any] = {}
+        try:
+            with executor:
+                while True:
+                    while len(futures) < executor.slots and self._may_start(len(futures)):
+                        self._launch(executor, futures)
+                    if not futures:
+                        return
+                    done, _ = wait(futures, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        self._finish(futures.pop(future), self._outcome(future))
+        finally:
+            for running in self._running.values():
+                running.weights.unlink(missing_ok=True)
+            self._running.clear()
+
+    def elapsed(self) -> float:
+        """Seconds of searching so far, interruptions left out."""
+        return self._before + time.monotonic() - self._begin
+
+    # one trial
+
+    def _may_start(self, running: int) -> bool:
+        trials, seconds = self.settings.trials, self.settings.seconds
+        if self.exhausted or (trials is not None and len(self.records) + running >= trials):
+            return False
+        return seconds is None or self.elapsed() < seconds
+
+    def _launch(self, executor: Executor, futures: dict[Future[Outcome], Any]) -> None:
+        proposal = self._propose()
+        if proposal is None:
+            self.exhausted = not self._running
+            if self._running:  # the controller waits for results: let one come in
+                futures_done, _ = wait(futures, return_when=FIRST_COMPLETED)
+                for future in futures_done:
+                    self._finish(futures.pop(future), self._outcome(future))
+            return
+        key = self.space.canonical(proposal.architecture)
+        self._running[key] = proposal
+        try:
+            job = self._job(proposal)
+        except BadInput as error:  # the space's own network refuses this combination
+            self._finish(key, Outcome(reason=str(error)))
+            return
+        futures[executor.submit(job)] = key
+
+    def _job(self, proposal: _Running) -> Job:
+        settings = self.settings
+        return Job(
+            source=source(proposal.architecture, self.task),
+            recipe=recipe_of(proposal.architecture, self.task, settings),
+            seed=settings.seed,
+            metrics=self._metrics,
+            device=self._device,
+            class_weights=settings.class_weights,
+            seconds=settings.trial_seconds,
+            memory=settings.trial_memory or self._memory,
+            weights=str(proposal.weights),
+        )
+
+    def _propose(self) -> _Running | None:
+        """A network that is not known yet; None when the controller or the space has no more."""
+        repeats: list[Repeat] = []
+        for _ in range(IN_A_ROW):
+            asked = self.controller.ask(1)
+            if not asked:
+                return None
+            architecture = asked[0]
+            key = self.space.canonical(architecture)
+            if key in self._known:
+                repeats.append(Repeat(architecture, self._known[key].trial.number))
+                self._tell_repeat(repeats[-1])
+            elif key in self._running:
+                self._running[key].again.append(architecture)
+            else:
+                return self._proposal(architecture, self.settings.controller, repeats)
+        unknown = self._unknown()
+        return None if unknown is None else self._proposal(unknown, "random", repeats)
+
+    def _proposal(self, architecture: Any, origin: str, repeats: Sequence[Repeat]) -> _Running:
+        self._launched += 1
+        weights = self._folder.path / "weights" / f"running-{self._launched}.safetensors"
+        return _Running(architecture, origin, tuple(repeats), weights)
+
+    def _unknown(self) -> Any:
+        """A random network that is neither known nor running, or None if there is none left."""
+        taken = self._known.keys() | self._running.keys()
+        rng = random.Random(f"{self.settings.seed}/unknown/{len(self.records) + len(self._running)}")
+        for _ in range(1000):
+            drawn = self.space.sample(rng)
+            if self.space.canonical(drawn) not in taken:
+                return drawn
+        if not self.space.finite() or self.space.size() > LISTED:
+            return None
+        return next((a for a in self.space.enumerate() if self.space.canonical(a) not in taken), None)
+
+    def _outcome(self, future: Future[Outcome]) -> Outcome:
+        error = future.exception()
+        if error is None:
+            return future.result()
+        if isinstance(error, OSError):
+            raise RunError(
+                f"the weights of a trial could not be written ({error.strerror or error}); the finished trials are "
+                "safe. Make room, then continue with nas resume"
+            ) from error
+        raise error
+
+    def _finish(self, key: Any, outcome: Outcome) -> None:
+        running = self._running.pop(key)
+        trial = self._trial(running, outcome)
+        record = Record(trial, self.elapsed(), running.origin, running.repeats, self.settings.seed)
+        if running.weights.is_file():
+            running.weights.replace(self._folder.weights(trial.number))
+        self._store.add(record)
+        self.records.append(record)
+        self._known[key] = record
+        self._keeper.add(record)
+        self.controller.tell([trial])
+        self._watcher.recorded(record)
+        for architecture in running.again:
+            self._tell_repeat(Repeat(architecture, trial.number))
+
+    def _trial(self, running: _Running, outcome: Outcome) -> Trial:
+        number, architecture = len(self.records), running.architecture
+        reason, values = outcome.reason, None
+        if reason is None:
+            values = tuple(o.value(outcome.metrics[o.key]) for o in self.objectives)
+            if any(v != v for v in values):
+                reason, values = f"not a number: {', '.join(o.label for o in self.objectives)} = {values}", None
+        return Trial(number, architecture, values, dict(outcome.metrics), outcome.seconds, reason)
+
+    # what is known already
+
+    def _tell_repeat(self, repeat: Repeat) -> None:
+        known = self.records[repeat.of].trial
+        self.controller.tell([replace(known, architecture=repeat.architecture)])
+
+    def _replay(self, record: Record) -> None:
+        for repeat in record.repeats:
+            self._tell_repeat(repeat)
+        self.controller.tell([record.trial])
+
+

@@ -1,0 +1,221 @@
+"""Trials on disk: an ordinary Optuna study, so that its dashboard and plots work on ours.
+
+Each finished trial is written once and whole; nothing is ever left running in the store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from nas.controllers.base import Trial
+from nas.searchspace.domains import Choice, Domain, Integer
+from nas.searchspace.errors import BadInput, MissingExtra, RunError
+from nas.searchspace.space import Space
+from nas.study.objectives import Objective
+from nas.study.records import Record, Repeat
+
+HEADER = "nas"
+"""The study attribute that says what the study is of."""
+
+
+class Store:
+    """The trials of one study.
+
+    Only one process writes, and it holds the run's lock.
+    """
+
+    def __init__(self, study: optuna.Study, space: Space[Any], objectives: Sequence[Objective]) -> None:
+        self._study = study
+        self._space = space
+        self._objectives = tuple(objectives)
+
+    @staticmethod
+    def create(
+        where: Path | str, name: str, header: Mapping[str, Any], space: Space[Any], objectives: Sequence[Objective]
+    ) -> Store:
+        """A new, empty store: a journal file if ``where`` is a path, else the storage of that URL.
+
+        Raises:
+            RunError: if there is a study of that name already, or the place cannot be written.
+        """
+        storage = _storage(where)
+        directions = ["maximize" if o.maximise else "minimize" for o in objectives]
+        try:
+            with _quiet():
+                study = optuna.create_study(storage=storage, study_name=name, directions=directions)
+        except optuna.exceptions.DuplicatedStudyError:
+            raise RunError(f"the storage has a study {name!r} already; choose another --name") from None
+        study.set_metric_names([o.label for o in objectives])
+        study.set_user_attr(HEADER, dict(header))
+        return Store(study, space, objectives)
+
+    @staticmethod
+    def open(
+        where: Path | str, name: str, header: Mapping[str, Any], space: Space[Any], objectives: Sequence[Objective]
+    ) -> Store:
+        """The store of an earlier search.
+
+        Raises:
+            RunError: if it is not there, is damaged, or belongs to another space, task or objective.
+        """
+        study = _load(where, name)
+        recorded = study.user_attrs.get(HEADER)
+        if not isinstance(recorded, dict):
+            raise RunError(f"the study {name!r} in {where} was not written by nas")
+        for key, what in (("space", "search space"), ("task", "data set, split or metric"), ("objectives", "objectives")):
+            if recorded.get(key) != header[key]:
+                raise RunError(
+                    f"the store of {name!r} belongs to another {what} than the one given now "
+                    f"({recorded.get(key)!r} there, {header[key]!r} here); start a new run with another --name"
+                )
+        return Store(study, space, objectives)
+
+    def add(self, record: Record) -> None:
+        """Write a finished trial.
+
+        Raises:
+            RunError: if it cannot be written; the trials before it are safe.
+        """
+        try:
+            self._study.add_trial(self._frozen(record))
+        except OSError as error:
+            raise RunError(
+                f"trial {record.trial.number} could not be written ({error.strerror or error}); the trials before it "
+                "are safe. Make room, then continue with nas resume"
+            ) from error
+
+    def records(self) -> list[Record]:
+        """All trials in the order in which they were finished.
+
+        Raises:
+            RunError: if a trial is not an architecture of the space.
+        """
+        return [self._record(frozen) for frozen in self._study.get_trials(deepcopy=False)]
+
+    @property
+    def study(self) -> optuna.Study:
+        """The Optuna study itself."""
+        return self._study
+
+    def _frozen(self, record: Record) -> FrozenTrial:
+        trial = record.trial
+        domains = self._space.domains(trial.architecture)
+        values = None
+        if trial.values is not None:
+            values = [o.value(v) for o, v in zip(self._objectives, trial.values, strict=True)]
+        frozen = create_trial(
+            state=TrialState.FAIL if values is None else TrialState.COMPLETE,
+            values=values,
+            params=self._space.knobs(trial.architecture),
+            distributions={path: distribution(domain) for path, domain in domains.items()},
+            user_attrs={
+                "architecture": self._space.to_json(trial.architecture),
+                "metrics": dict(trial.metrics),
+                "seconds": trial.seconds,
+                "elapsed": record.elapsed,
+                "origin": record.origin,
+                "seed": record.seed,
+                **({"reason": trial.reason} if trial.reason else {}),
+                **({"repeats": [[self._space.to_json(r.architecture), r.of] for r in record.repeats]}
+                   if record.repeats else {}),
+            },
+        )
+        if frozen.datetime_complete is not None:
+            frozen.datetime_start = frozen.datetime_complete - timedelta(seconds=trial.seconds)
+        return frozen
+
+    def _record(self, frozen: FrozenTrial) -> Record:
+        kept = frozen.user_attrs
+        try:
+            architecture = self._space.from_json(kept["architecture"])
+            repeats = tuple(Repeat(self._space.from_json(a), of) for a, of in kept.get("repeats", ()))
+            values = None
+            if frozen.state == TrialState.COMPLETE:
+                values = tuple(o.value(v) for o, v in zip(self._objectives, frozen.values, strict=True))
+            trial = Trial(
+                frozen.number, architecture, values, kept["metrics"], kept["seconds"], kept.get("reason")
+            )
+            return Record(trial, kept["elapsed"], kept["origin"], repeats, kept["seed"])
+        except (KeyError, TypeError, BadInput) as error:
+            raise RunError(f"trial {frozen.number} of the store is not one of this space: {error}") from error
+
+
+def header(store_of: Path | str, name: str) -> dict[str, Any]:
+    """What the study in a store is of, without its trials."""
+    return dict(_load(store_of, name).user_attrs.get(HEADER, {}))
+
+
+def distribution(domain: Domain) -> BaseDistribution:
+    """The Optuna distribution of a knob."""
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(domain.options)
+    if isinstance(domain, Integer):
+        return IntDistribution(domain.low, domain.high, log=domain.log)
+    return FloatDistribution(domain.low, domain.high, log=domain.log)
+
+
+class _quiet:
+    """Optuna's own messages off, and back to what they were."""
+
+    def __enter__(self) -> None:
+        self._before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        optuna.logging.set_verbosity(self._before)
+
+
+def _load(where: Path | str, name: str) -> optuna.Study:
+    if isinstance(where, Path):
+        if not where.is_file():
+            raise RunError(f"there is no store at {where}; the run folder is incomplete")
+        _repair(where)
+    try:
+        with _quiet():
+            return optuna.load_study(study_name=name, storage=_storage(where))
+    except KeyError:
+        raise RunError(f"there is no study {name!r} in {where}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, AssertionError, TypeError) as error:
+        raise RunError(f"the store {where} is damaged and cannot be read: {error}") from error
+
+
+def _repair(journal: Path) -> None:
+    """Drop what a killed process left behind: half a last line, and the lock of the file."""
+    with journal.open("rb+") as file:
+        content = file.read()
+        if content and not content.endswith(b"\n"):
+            file.truncate(content.rfind(b"\n") + 1)
+    for left in journal.parent.glob(journal.name + ".lock*"):
+        left.unlink(missing_ok=True)
+
+
+def _storage(where: Path | str) -> BaseStorage | str:
+    if isinstance(where, Path):
+        try:
+            return JournalStorage(JournalFileBackend(str(where)))
+        except OSError as error:
+            raise RunError(f"the store {where} cannot be opened: {error.strerror or error}") from error
+    try:
+        return optuna.storages.get_storage(where)
+    except ImportError as error:
+        scheme = where.split(":")[0].split("+")[0]
+        extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(scheme)
+        line = f"pip install 'gnn-nas[{extra}]'" if extra else f"pip install the driver for {scheme}"
+        raise MissingExtra(f"the storage {scheme} needs a driver that is not installed: {line} ({error})") from error
+    except Exception as error:
+        raise BadInput(f"the storage {where!r} cannot be opened: {error}") from error
