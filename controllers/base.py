@@ -54,6 +54,17 @@ class Problem:
         return random.Random(f"{self.seed}/{number}")
 
 
+def at_least(least: int, **option: Any) -> None:
+    """Refuse an option that is not a whole number of at least ``least``.
+
+    Raises:
+        BadInput: naming the option and what came.
+    """
+    for name, value in option.items():
+        if type(value) is not int or value < least:
+            raise BadInput(f"the option {name!r} of a controller must be a whole number, {least} or more; got {value!r}")
+
+
 class Controller(Protocol):
     """Proposes architectures and hears how good they were.
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from nas.controllers.base import Counted, Problem, Trial
+from nas.controllers.base import Counted, Problem, Trial, at_least
 from nas.searchspace.errors import BadInput
 
 
@@ -26,9 +26,10 @@ class Evolution(Counted):
 
     def __init__(self, problem: Problem, *, population: int = 20, sample: int = 5) -> None:
         super().__init__(problem)
-        if not 1 <= sample <= population:
+        at_least(1, population=population, sample=sample)
+        if sample > population:
             raise BadInput(
-                f"evolution needs 1 <= sample <= population; got sample={sample} and population={population}"
+                f"evolution cannot sample {sample} rivals from a population of {population}; lower sample"
             )
         self.size = population
         self.sample = sample

@@ -7,8 +7,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nas.controllers.base import Counted, Problem, Trial
-from nas.searchspace.errors import BadInput
+from nas.controllers.base import Counted, Problem, Trial, at_least
 
 
 class LocalSearch(Counted):
@@ -27,8 +26,7 @@ class LocalSearch(Counted):
 
     def __init__(self, problem: Problem, *, starts: int = 10) -> None:
         super().__init__(problem)
-        if starts < 1:
-            raise BadInput(f"local-search needs at least one start; got starts={starts}")
+        at_least(1, starts=starts)
         self.starts = starts
         self.known: dict[Any, float] = {}
         self.pending: set[Any] = set()

@@ -1,76 +1,147 @@
-"""Optuna's samplers as controllers: TPE, Gaussian process, NSGA-II, CMA-ES, and any other one as an object."""
+"""Optuna's samplers as controllers: TPE, Gaussian process, NSGA-II, CMA-ES, and any other one as an object.
+
+Options are named where Optuna's defaults changed between versions. TPE and the Gaussian process look at finished
+trials only and are made anew for each proposal from (seed, number); the others live through the study.
+"""
 
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nas.controllers.base import Problem
-from nas.controllers.optuna_study import EveryKnob, FreshSampler, Knobs, LivingSampler
+from nas.controllers.base import Problem, at_least
+from nas.controllers.optuna_knobs import EveryKnob, Knobs
+from nas.controllers.optuna_study import FreshSampler, LivingSampler
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
 
 
 class TPE(FreshSampler):
-    """Tree-structured Parzen estimator."""
+    """Tree-structured Parzen estimator: models where good trials lie, all knobs jointly.
 
-    def __init__(self, problem: Problem, *, startup: int = 10, multivariate: bool = False) -> None:
-        super().__init__(problem, EveryKnob(problem) if multivariate else Knobs(problem))
+    Bergstra, Bardenet, Bengio and Kegl, "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; Watanabe,
+    arXiv 2304.11127, for the details of Optuna's. The joint (multivariate) model over every knob of the space is
+    both better and several times cheaper than one model per knob, also on conditional spaces.
+
+    Args:
+        startup: random architectures before the first model.
+    """
+
+    def __init__(self, problem: Problem, *, startup: int = 10) -> None:
+        super().__init__(problem, EveryKnob(problem))
+        at_least(1, startup=startup)
         self.startup = startup
-        self.multivariate = multivariate
 
     def sampler(self, seed: int) -> BaseSampler:
         from optuna.samplers import TPESampler
 
-        return fixed(TPESampler(
-            n_startup_trials=self.startup, multivariate=self.multivariate, group=False, constant_liar=True, seed=seed
-        ), self.knobs)
+        return TPESampler(
+            seed=seed,
+            n_startup_trials=self.startup,
+            n_ei_candidates=24,
+            multivariate=True,
+            group=False,
+            constant_liar=True,
+        )
+
 
 class GP(FreshSampler):
-    """Gaussian process"""
+    """Gaussian process with expected improvement: for few, expensive trials; a proposal takes tenths of a second.
 
-    def __init__(self, problem: Problem, *, startup: int = 10, whole: bool=True) -> None:
-        super().__init__(problem, EveryKnob(problem) if whole else Knobs(problem))
+    Optuna's GPSampler (Matern 5/2 kernel, log expected improvement; for several objectives log expected hypervolume
+    improvement) over the knobs that every architecture has. Conditional ones are left to TPE, one at a time: with
+    all knobs in the process, it was measured to propose variants that differ in inactive knobs alone.
+
+    Args:
+        startup: random architectures before the first model.
+    """
+
+    def __init__(self, problem: Problem, *, startup: int = 10) -> None:
+        super().__init__(problem, Knobs(problem))
+        at_least(1, startup=startup)
         self.startup = startup
 
-    def sampler(self, seed: int) -> BaseSampler:
-        from optuna.samplers import GPSampler
+    def ask(self, n: int) -> list[Any]:
+        """One thread: the matrices are small, and threads that wait for each other made this 30 times slower."""
+        import torch
+        from threadpoolctl import threadpool_limits
 
-        return fixed(GPSampler(seed=seed, n_startup_trials=self.startup, deterministic_objective=False, warn_independent_sampling=False), self.knobs)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with threadpool_limits(1):
+                return super().ask(n)
+        finally:
+            torch.set_num_threads(threads)
+
+    def sampler(self, seed: int) -> BaseSampler:
+        from optuna.samplers import GPSampler, TPESampler
+
+        conditional = TPESampler(
+            seed=seed, n_startup_trials=self.startup, n_ei_candidates=24, multivariate=False, constant_liar=True
+        )
+        return GPSampler(
+            seed=seed,
+            independent_sampler=conditional,
+            n_startup_trials=self.startup,
+            deterministic_objective=False,
+            warn_independent_sampling=False,
+        )
 
 
 class NSGA2(LivingSampler):
-    """NSGA2"""
+    """NSGA-II: evolution towards a whole Pareto front, by non-dominated sorting and crowding.
 
-    def __init__(self, problem: Problem, *, population: int = 50) -> None:
+    Deb, Pratap, Agarwal and Meyarivan, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE TEC
+    2002. Inactive knobs are carried along as neutral genes.
+
+    Args:
+        population: architectures in a generation; the first generation is random. Optuna's 50 is slow for searches
+            of a few hundred trials.
+    """
+
+    def __init__(self, problem: Problem, *, population: int = 20) -> None:
         super().__init__(problem, EveryKnob(problem))
+        at_least(2, population=population)
         from optuna.samplers import NSGAIISampler
 
-        self.study.sampler = fixed(NSGAIISampler(population_size=population, seed=problem.rng(-1).getrandbits(32)), self.knobs)
+        self.study.sampler = NSGAIISampler(population_size=population, seed=problem.rng(-1).getrandbits(32))
 
 
 class CMAES(LivingSampler):
-    """CMAES"""
+    """CMA-ES: adapts a normal distribution over the knobs; for spaces whose knobs are mostly numbers.
+
+    Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772. Every knob is relaxed to a number, the
+    options of a choice to their position: a choice without order is given one, so list options in a sensible order.
+
+    Args:
+        population: proposals in a generation; None takes 4 + 3 ln(number of knobs), rounded down.
+    """
+
     multi_objective: ClassVar[bool] = False
 
-    def __init__(self, problem: Problem, *, population=None, margin: bool=True) -> None:
+    def __init__(self, problem: Problem, *, population: int | None = None) -> None:
         super().__init__(problem, EveryKnob(problem, numeric=True))
+        if population is not None:
+            at_least(2, population=population)
         from optuna.samplers import CmaEsSampler
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self.study.sampler = fixed(CmaEsSampler(popsize=population, with_margin=margin, warn_independent_sampling=False, seed=problem.rng(-1).getrandbits(32)), self.knobs)
 
-def fixed(sampler, knobs):
-    if known := knobs.fixed():
-        space = {path: d for path, d in known.items() if not d.single()}
-        sampler.infer_relative_search_space = lambda study, trial: dict(space)
-    return sampler
+        self.study.sampler = CmaEsSampler(
+            seed=problem.rng(-1).getrandbits(32),
+            n_startup_trials=1,
+            popsize=population,
+            warn_independent_sampling=False,
+        )
+
 
 class SamplerController(LivingSampler):
-    def __init__(self, problem, sampler):
+    """Any ``optuna.samplers.BaseSampler`` object, used as in an ordinary Optuna study.
+
+    The object is copied, so that the one passed in can be used again. Give it a seed of its own: the problem's
+    plays no part. A resumed search asks it for all of the past again.
+    """
+
+    def __init__(self, problem: Problem, sampler: BaseSampler) -> None:
         super().__init__(problem, Knobs(problem))
         self.study.sampler = copy.deepcopy(sampler)

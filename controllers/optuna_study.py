@@ -3,84 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas.controllers.base import Counted, Problem, Trial
-from nas.controllers.optuna_knobs import distribution, suggestions
-from nas.searchspace.domains import Choice, Domain, Integer
+from nas.controllers.optuna_knobs import Knobs
 from nas.searchspace.language import Forbidden
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna import Trial as OptunaTrial
-    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
 ATTEMPTS = 20
 """So many proposals in a row may be forbidden by the space before a random architecture takes their place."""
-
-
-class Knobs:
-    """How an architecture is told to a sampler: its active knobs, as an ordinary Optuna study would see them."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.space = problem.space
-
-    def fixed(self) -> dict[str, BaseDistribution]:
-        """The search space that the sampler is told beforehand; empty if it finds out by itself."""
-        return {}
-
-    def read(self, trial: OptunaTrial) -> Any:
-        """The architecture that a trial stands for."""
-        return self.space.decode(suggestions(trial))
-
-    def write(self, architecture: Any) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-        """Parameters and distributions of an architecture."""
-        domains = self.space.domains(architecture)
-        return self.space.knobs(architecture), {path: distribution(domain) for path, domain in domains.items()}
-
-
-class EveryKnob(Knobs):
-    """Every knob of the space in every trial, so that the sampler meets a fixed search space.
-
-    Inactive knobs are ignored when a proposal is read, and stand at the first value of their domain when an
-    architecture is written.
-
-    Args:
-        numeric: whether the options of a choice become the whole numbers from 0.
-    """
-
-    def __init__(self, problem: Problem, *, numeric: bool = False) -> None:
-        super().__init__(problem)
-        self.domains = self.space.every_knob()
-        self.options = {path: d.options for path, d in self.domains.items() if numeric and isinstance(d, Choice)}
-        self.distributions = {path: distribution(self._number(path, d)) for path, d in self.domains.items()}
-
-    def _number(self, path: str, domain: Domain) -> Domain:
-        return Integer(0, len(self.options[path]) - 1) if path in self.options else domain
-
-    def fixed(self) -> dict[str, BaseDistribution]:
-        return self.distributions
-
-    def read(self, trial: OptunaTrial) -> Any:
-        params = trial.params
-        return self.space.decode(lambda path, _: self._value(path, params[path]))
-
-    def _value(self, path: str, raw: Any) -> Any:
-        return self.options[path][raw] if path in self.options else raw
-
-    def write(self, architecture: Any) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-        active = self.space.knobs(architecture)
-        return {path: self._raw(path, active) for path in self.domains}, self.distributions
-
-    def _raw(self, path: str, active: Mapping[str, Any]) -> Any:
-        domain = self.domains[path]
-        if path not in active:
-            return 0 if path in self.options else domain.options[0] if isinstance(domain, Choice) else domain.low
-        if path in self.options:
-            return next(i for i, o in enumerate(self.options[path]) if type(o) is type(active[path]) and o == active[path])
-        return active[path]
 
 
 def quiet_study(objectives: int) -> Study:
@@ -99,7 +35,7 @@ class OptunaController(Counted):
     """What every controller made of an Optuna sampler shares: an inner study that is asked and told.
 
     A proposal stays a running trial of the inner study until it is told, so that samplers which look at running
-    trials (TPE's constant liar, GP) spread parallel proposals.
+    trials (TPE's constant liar, the Gaussian process) spread parallel proposals.
     """
 
     multi_objective: ClassVar[bool] = True
@@ -111,10 +47,9 @@ class OptunaController(Counted):
         self.pending: list[tuple[Any, OptunaTrial | None]] = []
 
     def ask(self, n: int) -> list[Any]:
-        return [self._propose() for _ in range(n)]
+        return [self.propose() for _ in range(n)]
 
-    def _propose(self) -> Any:
-        number = self.asked
+    def propose(self) -> Any:
         rng = self.next_rng()
         for _ in range(ATTEMPTS):
             self.prepare(rng.getrandbits(32))
@@ -126,12 +61,12 @@ class OptunaController(Counted):
             else:
                 self.pending.append((architecture, inner))
                 return architecture
-        architecture = self.space.sample(self.problem.rng(number))
+        architecture = self.space.sample(rng)
         self.pending.append((architecture, None))
         return architecture
 
     def take(self, architecture: Any) -> OptunaTrial | None:
-        """The inner trial of a pending proposal, which is no longer pending; None if there is none."""
+        """The inner trial of a pending proposal, which is pending no longer; None if there is none."""
         for i, (proposed, inner) in enumerate(self.pending):
             if proposed == architecture:
                 del self.pending[i]
@@ -158,13 +93,17 @@ class FreshSampler(OptunaController):
     """
 
     def prepare(self, seed: int) -> None:
-        self.study.sampler = self.sampler(seed)
+        sampler = self.sampler(seed)
+        if search_space := {path: d for path, d in self.knobs.fixed().items() if not d.single()}:
+            # Optuna would find the same by comparing the knobs of all trials, which takes longer than the proposal
+            sampler.infer_relative_search_space = lambda study, trial: search_space  # type: ignore[method-assign]
+        self.study.sampler = sampler
 
     @abstractmethod
     def sampler(self, seed: int) -> BaseSampler: ...
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        from optuna.trial import TrialState, create_trial
+        from optuna.trial import create_trial
 
         self.heard(trials)
         for trial in trials:
@@ -172,13 +111,11 @@ class FreshSampler(OptunaController):
                 self.fail(inner)
             if trial.values is not None:
                 params, distributions = self.knobs.write(trial.architecture)
-                state = TrialState.COMPLETE
-                told = create_trial(state=state, values=trial.values, params=params, distributions=distributions)
-                self.study.add_trial(told)
+                self.study.add_trial(create_trial(values=trial.values, params=params, distributions=distributions))
 
 
 class LivingSampler(OptunaController):
-    """For samplers with a state of their own or one that they leave in the trials (populations, generations).
+    """For samplers with a state of their own, or one that they leave in the trials (generations, populations).
 
     The inner trial that was asked for is the one that is told. A told architecture that is not pending is asked for
     first, so that replaying the past brings the sampler into the same state; if the answer is another architecture,
@@ -190,30 +127,28 @@ class LivingSampler(OptunaController):
         pass
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        before = [proposed for proposed, _ in self.pending]
-        asked = len(self.pending)
+        unmatched = [proposed for proposed, _ in self.pending]
+        again = []
         for trial in trials:
-            if trial.architecture in before:
-                before.remove(trial.architecture)
+            if trial.architecture in unmatched:
+                unmatched.remove(trial.architecture)
             else:
-                self._propose()
-        again = self.pending[asked:]
+                self.propose()
+                again.append(self.pending[-1])
         for trial in trials:
-            inner = self.take(trial.architecture)
-            if inner is None:
-                inner = self.enter(trial.architecture)
+            inner = self.take(trial.architecture) or self.enqueue(trial.architecture)
             if trial.values is None:
                 self.fail(inner)
             else:
                 self.study.tell(inner, trial.values)
-        for unused in again:
-            if unused in self.pending:
-                self.pending.remove(unused)
-                if unused[1] is not None:
-                    self.fail(unused[1])
+        for entry in again:
+            if entry in self.pending:
+                self.pending.remove(entry)
+                if entry[1] is not None:
+                    self.fail(entry[1])
         self.heard(trials)
 
-    def enter(self, architecture: Any) -> OptunaTrial:
+    def enqueue(self, architecture: Any) -> OptunaTrial:
         """A running inner trial of the given architecture."""
         params, distributions = self.knobs.write(architecture)
         self.study.enqueue_trial(params)

@@ -1,0 +1,96 @@
+"""Neural architecture search for graph neural networks.
+
+    import nas
+
+    result = nas.search("cora", space="agnn", controller="evolution", trials=50)
+    result.best, result.module(), result.export("model"), result.report()
+
+Names load when they are used, so that importing this package is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nas.api import open_run, resume, search
+    from nas.controllers.base import Trial
+    from nas.data import load
+    from nas.result import Result
+    from nas.searchspace import (
+        BadInput,
+        NasError,
+        Network,
+        Recipe,
+        RunError,
+        Space,
+        Task,
+        Value,
+        architecture,
+        choice,
+        constant,
+        earlier,
+        integer,
+        nested,
+        operator,
+        real,
+        repeat,
+    )
+
+_HOMES = {
+    "nas.api": ("open_run", "resume", "search"),
+    "nas.controllers.base": ("Trial",),
+    "nas.data": ("load",),
+    "nas.result": ("Result",),
+    "nas.searchspace": (
+        "BadInput",
+        "NasError",
+        "Network",
+        "Recipe",
+        "RunError",
+        "Space",
+        "Task",
+        "Value",
+        "architecture",
+        "choice",
+        "constant",
+        "earlier",
+        "integer",
+        "nested",
+        "operator",
+        "real",
+        "repeat",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BadInput",
+    "NasError",
+    "Network",
+    "Recipe",
+    "Result",
+    "RunError",
+    "Space",
+    "Task",
+    "Trial",
+    "Value",
+    "architecture",
+    "choice",
+    "constant",
+    "earlier",
+    "integer",
+    "load",
+    "nested",
+    "open_run",
+    "operator",
+    "real",
+    "repeat",
+    "resume",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'nas' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

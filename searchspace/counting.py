@@ -1,141 +1,175 @@
-"""The exact number of architectures in a space, without listing them."""
+"""The exact number of architectures in a space, without listing them.
+
+Fields multiply and the lengths of a repeat add. A field whose condition reads a knob is counted once for each value
+of that knob: the condition is asked on a stand-in that knows some knobs and says which one it needs next. So are
+forbidden combinations. Fields that no condition ties together are counted apart, so that their branches add and do
+not multiply.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import fields
-from itertools import product
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from nas.searchspace.decode import decode
-from nas.searchspace.domains import Constant, Earlier, Nested, Real, Repeat
+from nas.searchspace.domains import Choice, Constant, Earlier, Integer, Nested, Repeat
 from nas.searchspace.errors import BadInput
-from nas.searchspace.language import Forbidden, knob
+from nas.searchspace.language import declarations
+from nas.searchspace.listing import refuse_real
 
-LISTABLE = 2_000_000
-"""The most descriptions that are listed one by one to count a space with forbidden combinations."""
+BRANCHES = 200_000
+"""The most combinations of values, read by conditions and ``forbidden``, that are counted one by one."""
+
+FORBIDDEN = "forbidden"
+
+Known = Mapping[str, Any]
+"""Values of the knobs that are fixed so far, by path."""
 
 
 def count(of: type[Any]) -> int:
     """How many distinct architectures the class declares: a Python int of any length.
 
-    Fields multiply, the lengths of a repeat add, and a field that a condition reads is branched over its values.
-    A class that forbids combinations is listed instead.
-
     Raises:
-        BadInput: if a knob is a real number, or the space has ``forbidden`` and too many descriptions to list.
+        BadInput: if a knob is a real number, or conditions and ``forbidden`` read too many combinations of values.
     """
-    described = _count(of, 0)
-    if not _constrained(of):
-        return described
-    if described > LISTABLE:
-        raise BadInput(
-            f"the exact size of {of.__name__} is unknown: it forbids some of its {described:,} descriptions, "
-            f"and more than {LISTABLE:,} are not listed"
-        )
-    return sum(1 for _ in listing(of))
+    refuse_real(of)
+    return _Counter(of).count(of, "", 0, {})
 
 
-def listing(of: type[Any], position: int = 0) -> Iterable[Any]:
-    """Every architecture once; the last knob changes fastest.
+class _Counter:
+    """Counts, and keeps count of the branches that it took."""
 
-    Raises:
-        BadInput: if a knob is a real number.
-    """
-    _count(of, position)  # refuses real numbers before anything is listed
-    path: list[tuple[Any, int]] = []  # the values of each knob asked so far, and which of them is the current one
-    while True:
-        depth = 0
+    def __init__(self, of: type[Any]) -> None:
+        self.name = of.__name__
+        self.branches = 0
 
-        def pick(_: str, domain: Any) -> Any:
-            nonlocal depth
-            if depth == len(path):
-                path.append((domain.values(), 0))
-            values, index = path[depth]
-            depth += 1
-            return values[index]
+    def count(self, of: type[Any], prefix: str, position: int, known: Known) -> int:
+        groups = self.groups(of, prefix, position)
+        return math.prod(self.ways(of, prefix, position, known, names) for names in groups)
 
+    def ways(self, of: type[Any], prefix: str, position: int, known: Known, names: Collection[str]) -> int:
+        """The number of ways to set the fields of these names."""
+        total = 1
+        for name in names:
+            try:
+                there = _there(of, prefix, position, known, name)
+            except _UnreadError as unread:
+                return sum(self.ways(of, prefix, position, more, names) for more in self.branch(known, unread))
+            if name == FORBIDDEN:
+                total *= there
+            elif there:
+                total *= self.size(declarations(of)[name].domain, prefix + name, position, known)
+        return total
+
+    def size(self, domain: Any, path: str, position: int, known: Known) -> int:
+        match domain:
+            case Constant():
+                return 1
+            case Nested(of):
+                return self.count(of, path + ".", position, known)
+            case Repeat(of, low, high):
+                lengths = [known[path]] if path in known else range(low, high + 1)
+                each = [self.count(of, f"{path}.{i}.", i, known) for i in range(max(lengths))]
+                return sum(math.prod(each[:n]) for n in lengths)
+            case Earlier():
+                return 1 if path in known else position + 1
+            case _:
+                return 1 if path in known else int(domain.size())
+
+    def groups(self, of: type[Any], prefix: str, position: int) -> list[list[str]]:
+        """The fields, and ``forbidden`` if there is one; those together that some condition ties together."""
+        names = [*declarations(of), *([FORBIDDEN] if hasattr(of, FORBIDDEN) else [])]
+        groups: list[set[str]] = []
+        for name in names:
+            tied = {name} | self.read(of, prefix, position, {}, name)
+            groups, joined = [g for g in groups if not g & tied], [g for g in groups if g & tied]
+            groups.append(tied.union(*joined))
+        return [sorted(group, key=names.index) for group in groups]
+
+    def read(self, of: type[Any], prefix: str, position: int, known: Known, name: str) -> set[str]:
+        """The fields that the condition of ``name`` reads, whatever their values."""
         try:
-            yield decode(of, pick, position=position)
-        except Forbidden:
-            pass
-        while path and path[-1][1] + 1 == len(path[-1][0]):
-            path.pop()
-        if not path:
-            return
-        values, index = path[-1]
-        path[-1] = (values, index + 1)
+            _there(of, prefix, position, known, name)
+        except _UnreadError as unread:
+            field = unread.path.removeprefix(prefix).split(".")[0]
+            return {field}.union(*(self.read(of, prefix, position, m, name) for m in self.branch(known, unread)))
+        return set()
+
+    def branch(self, known: Known, unread: _UnreadError) -> Iterator[Known]:
+        for value in unread.domain.values():
+            self.branches += 1
+            if self.branches > BRANCHES:
+                raise BadInput(
+                    f"the exact size of {self.name} is unknown: its conditions and forbidden combinations read "
+                    f"{unread.path!r} and others in more than {BRANCHES:,} combinations"
+                )
+            yield {**known, unread.path: value}
 
 
-def _constrained(of: type[Any]) -> bool:
-    inner = [d.of for f in fields(of) if isinstance(d := knob(f).domain, Nested | Repeat)]
-    return hasattr(of, "forbidden") or any(map(_constrained, inner))
+def _there(of: type[Any], prefix: str, position: int, known: Known, name: str) -> bool:
+    """Whether the field is active; for ``forbidden``, whether the combination is allowed."""
+    if name == FORBIDDEN:
+        return _stand_in(of, prefix, position, known).forbidden() is None
+    return declarations(of)[name].active(_stand_in(of, prefix, position, known, name))
 
 
-class _Unread(Exception):
-    """A condition asked for a field whose value is not fixed yet."""
+class _UnreadError(Exception):
+    """A condition asked for a knob whose value is not fixed yet."""
+
+    def __init__(self, path: str, domain: Choice | Integer) -> None:
+        self.path = path
+        self.domain = domain
 
 
-class _Partial:
-    """Stands for an architecture in the conditions: knows some fields, and says which one it would need."""
-
-    def __init__(self, known: dict[str, Any]) -> None:
-        self.__dict__.update(known)
+class _StandIn:
+    """Mixed into an architecture class: fields are looked up among the known knobs."""
 
     def __getattr__(self, name: str) -> Any:
-        raise _Unread(name)
+        of, prefix, position, known, before = vars(self)["_at"]
+        declared = declarations(of).get(name)
+        if declared is None or (before in (names := list(declarations(of))) and name in names[names.index(before) :]):
+            raise AttributeError(name, name=name, obj=self)
+        if not declared.active(_stand_in(of, prefix, position, known, name)):
+            return None
+        return _known(declared.domain, prefix + name, position, known)
+
+    def __eq__(self, other: object) -> bool:
+        of = vars(self)["_at"][0]
+        return isinstance(other, of) and all(getattr(self, k) == getattr(other, k) for k in declarations(of))
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in declarations(type(self))))
 
 
-def _count(of: type[Any], position: int, known: dict[str, Any] | None = None) -> int:
-    known = dict(known or {})
-    total = 1
-    for f in fields(of):
-        declared = knob(f)
-        try:
-            active = declared.active(_Partial(known))
-        except _Unread as unread:
-            name = str(unread)
-            read = next((g for g in fields(of) if g.name == name), None)
-            if read is None:
-                raise BadInput(f"the condition of {of.__name__}.{f.name} reads {name!r}, which is no field") from None
-            return sum(_count(of, position, known | {name: v}) for v in _values(knob(read).domain, position))
-        if not active:
-            known[f.name] = None
-        elif f.name not in known:
-            total *= _size(declared.domain, position, f"{of.__name__}.{f.name}")
-            if isinstance(declared.domain, Constant):
-                known[f.name] = declared.domain.value
-    return total
+@cache
+def _stand_in_class(of: Any) -> type[Any]:
+    return type(of.__name__, (_StandIn, of), {})
 
 
-def _size(domain: Any, position: int, where: str) -> int:
+def _stand_in(of: Any, prefix: str, position: int, known: Known, before: str | None = None) -> Any:
+    """An architecture of which only the fields before ``before`` can be read, and only as far as they are known."""
+    made = object.__new__(_stand_in_class(of))
+    vars(made)["_at"] = (of, prefix, position, known, before)
+    return made
+
+
+def _known(domain: Any, path: str, position: int, known: Known) -> Any:
     match domain:
-        case Constant():
-            return 1
+        case Constant(value):
+            return value
         case Nested(of):
-            return _count(of, position)
+            return _stand_in(of, path + ".", position, known)
         case Repeat(of, low, high):
-            each = [_count(of, i) for i in range(high)]
-            return sum(math.prod(each[:n]) for n in range(low, high + 1))
+            length = low if low == high else _fixed(path, domain.length(), known)
+            return tuple(_stand_in(of, f"{path}.{i}.", i, known) for i in range(length))
         case Earlier():
-            return position + 1
-        case Real():
-            raise BadInput(f"{where} is a real number, so the space has no finite size and cannot be listed")
+            return _fixed(path, domain.at(position), known)
         case _:
-            return int(domain.size())
+            return _fixed(path, domain, known)
 
 
-def _values(domain: Any, position: int) -> Iterable[Any]:
-    match domain:
-        case Nested(of):
-            return listing(of, position)
-        case Repeat(of, low, high):
-            lengths = range(low, high + 1)
-            return (items for n in lengths for items in product(*(list(listing(of, i)) for i in range(n))))
-        case Earlier():
-            return domain.at(position).values()
-        case Real():
-            raise BadInput("a condition reads a real number, so the space cannot be counted")
-        case _:
-            return domain.values()  # type: ignore[no-any-return]
+def _fixed(path: str, domain: Choice | Integer, known: Known) -> Any:
+    if path not in known:
+        raise _UnreadError(path, domain)
+    return known[path]

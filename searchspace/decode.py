@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import Any, TypeVar
 
 from nas.searchspace.domains import Choice, Constant, Domain, Earlier, Integer, Nested, Real, Repeat
-from nas.searchspace.language import knob
+from nas.searchspace.language import check_value, declarations
 
 A = TypeVar("A")
 Pick = Callable[[str, Domain], Any]
@@ -22,12 +21,12 @@ def decode(of: type[A], pick: Pick, prefix: str = "", position: int = 0) -> A:
     Raises:
         BadInput: if ``pick`` answers with a value outside the domain, or the space forbids the combination.
     """
-    partial: Any = object.__new__(of)
-    for f in fields(of):  # type: ignore[arg-type]
-        declared, path = knob(f), prefix + f.name
-        value = _value(declared.domain, pick, path, position) if declared.active(partial) else None
-        object.__setattr__(partial, f.name, value)
-    return of(**{f.name: getattr(partial, f.name) for f in fields(of)})  # type: ignore[arg-type]
+    partial = object.__new__(of)
+    values = vars(partial)
+    for name, declared in declarations(of).items():
+        active = declared.active(partial)
+        values[name] = _value(declared.domain, pick, prefix + name, position) if active else None
+    return of(**values)
 
 
 def _value(domain: Any, pick: Pick, path: str, position: int) -> Any:
@@ -37,20 +36,28 @@ def _value(domain: Any, pick: Pick, path: str, position: int) -> Any:
         case Nested(of):
             return decode(of, pick, path + ".", position)
         case Repeat(of, low, high):
-            length = low if low == high else pick(path, domain.length())
+            length = low if low == high else _asked(domain.length(), pick, path)
             return tuple(decode(of, pick, f"{path}.{i}.", i) for i in range(length))
         case Earlier():
-            return pick(path, domain.at(position))
+            return _asked(domain.at(position), pick, path)
         case _:
-            return pick(path, domain)
+            return _asked(domain, pick, path)
+
+
+def _asked(domain: Domain, pick: Pick, path: str) -> Any:
+    """What ``pick`` answers, checked before a condition or a length is computed from it."""
+    value = pick(path, domain)
+    if not domain.contains(value):
+        check_value(path, domain, value)
+    return value
 
 
 def walk(architecture: Any, prefix: str = "", position: int = 0) -> Iterator[tuple[str, Domain, Any]]:
     """Path, domain and value of every active knob, in the order in which ``decode`` asks."""
-    for f in fields(architecture):
-        declared, path, value = knob(f), prefix + f.name, getattr(architecture, f.name)
+    for name, declared in declarations(type(architecture)).items():
         if not declared.active(architecture):
             continue
+        path, value = prefix + name, getattr(architecture, name)
         match declared.domain:
             case Constant():
                 pass
@@ -63,14 +70,16 @@ def walk(architecture: Any, prefix: str = "", position: int = 0) -> Iterator[tup
                     yield from walk(item, f"{path}.{i}.", i)
             case Earlier():
                 yield path, declared.domain.at(position), value
-            case Choice() | Integer() | Real():
+            case Choice() | Integer():
                 yield path, declared.domain, value
+            case Real():
+                yield path, declared.domain, float(value)  # 1 and 1.0 are equal, and so is all that is made of them
 
 
 def every_knob(of: type[Any], prefix: str = "", position: int = 0) -> Iterator[tuple[str, Domain]]:
     """Path and domain of every knob that any architecture of the class can have."""
-    for f in fields(of):
-        domain, path = knob(f).domain, prefix + f.name
+    for name, declared in declarations(of).items():
+        domain, path = declared.domain, prefix + name
         match domain:
             case Constant():
                 pass

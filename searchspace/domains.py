@@ -13,6 +13,11 @@ from nas.searchspace.errors import BadInput
 When = Callable[[Any], bool]
 
 
+def plain(value: Any) -> bool:
+    """Whether the value is text, a finite number, a boolean or None: what JSON and generated source can hold."""
+    return value is None or type(value) in (str, int, bool) or (type(value) is float and math.isfinite(value))
+
+
 @dataclass(frozen=True)
 class Choice:
     """One of some options, without order."""
@@ -22,14 +27,14 @@ class Choice:
     def __post_init__(self) -> None:
         if not self.options:
             raise BadInput("a choice needs at least one option: a space with no architectures cannot be searched")
-        if len(set(map(repr, self.options))) < len(self.options):
-            raise BadInput(f"a choice names an option twice: {', '.join(map(repr, self.options))}")
         for option in self.options:
-            if not isinstance(option, str | int | float | bool | None.__class__):
+            if not plain(option):
                 raise BadInput(
-                    f"the options of a choice are text, numbers, booleans or None; got {option!r}. "
+                    f"the options of a choice are text, finite numbers, booleans or None; got {option!r}. "
                     "Register an operator of your own with @operator(name) and choose it by that name"
                 )
+        if len(set(self.options)) < len(self.options):  # 1, 1.0 and True are equal, so their architectures would be
+            raise BadInput(f"a choice names an option twice: {', '.join(map(repr, self.options))}")
 
     def sample(self, rng: random.Random) -> Any:
         return rng.choice(self.options)
@@ -56,6 +61,8 @@ class Integer:
     log: bool = False
 
     def __post_init__(self) -> None:
+        if not (type(self.low) is int and type(self.high) is int):
+            raise BadInput(f"the limits of an integer are whole numbers; got {self.low!r}, {self.high!r}")
         if self.low > self.high:
             raise BadInput(f"an integer from {self.low} to {self.high} has no values: low must not exceed high")
         if self.log and self.low < 1:
@@ -64,7 +71,8 @@ class Integer:
     def sample(self, rng: random.Random) -> int:
         if not self.log:
             return rng.randint(self.low, self.high)
-        return min(self.high, int(math.exp(rng.uniform(math.log(self.low), math.log(self.high + 1)))))
+        drawn = int(math.exp(rng.uniform(math.log(self.low), math.log(self.high + 1))))
+        return min(self.high, max(self.low, drawn))
 
     def contains(self, value: Any) -> bool:
         return type(value) is int and self.low <= value <= self.high
@@ -89,7 +97,7 @@ class Real:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise BadInput(f"a real number needs finite limits, the first below the second; got {self.low}, {self.high}")
+            raise BadInput(f"a real number needs finite limits, low below high; got {self.low}, {self.high}")
         if self.log and self.low <= 0:
             raise BadInput(f"a real number on a log scale starts above 0; got {self.low}")
 
@@ -123,6 +131,10 @@ class Constant:
 
     value: Any
 
+    def __post_init__(self) -> None:
+        if not plain(self.value):
+            raise BadInput(f"a constant is text, a finite number, a boolean or None; got {self.value!r}")
+
 
 @dataclass(frozen=True)
 class Nested:
@@ -140,7 +152,7 @@ class Repeat:
     high: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high:
+        if not (type(self.low) is int and type(self.high) is int and 0 <= self.low <= self.high):
             raise BadInput(f"a repeat takes 0 <= low <= high items; got {self.low} to {self.high}")
 
     def length(self) -> Integer:

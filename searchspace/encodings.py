@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from math import log
 from typing import Any
@@ -33,8 +34,8 @@ def one_hot(space: Space[Any], architecture: Any) -> np.ndarray:
 
 
 def text(architecture: Any) -> str:
-    """One line of text, the same for equal architectures: ``layers.0.conv=gcn layers.1.conv=gat hidden=64``."""
-    return " ".join(f"{path}={json.dumps(value).strip(chr(34))}" for path, _, value in walk(architecture))
+    """One line of text, the same for equal architectures only: ``layers.0.conv=gcn layers.1.conv=gat hidden=64``."""
+    return " ".join(f"{path}={_word(value)}" for path, _, value in walk(architecture))
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ def graph(architecture: Any, task: Task) -> ArchitectureGraph:
     operations = ("input", *(step.label for step in net.steps), "output")
     widths = (net.x.width, *(step.output.width for step in net.steps), net.outputs)
     return ArchitectureGraph(operations, widths, adjacency)
+
+
+def _word(value: Any) -> str:
+    """The value as JSON, without the quotes of text that cannot be taken for anything else."""
+    bare = (
+        isinstance(value, str) and re.fullmatch(r"[a-zA-Z][\w.+-]*", value) and value not in ("true", "false", "null")
+    )
+    return value if bare else json.dumps(value)
 
 
 def _listed(domain: Domain) -> bool:

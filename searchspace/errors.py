@@ -5,11 +5,11 @@ class NasError(Exception):
     """The base of every error this package raises on purpose."""
 
 
-class BadInput(NasError, ValueError):
+class BadInput(NasError, ValueError):  # noqa: N818
     """A name, number, file or space that cannot be used; the message says what can."""
 
 
-class MissingExtra(NasError, ImportError):
+class MissingExtra(NasError, ImportError):  # noqa: N818
     """An optional library is not installed; the message holds the line that installs it."""
 
 

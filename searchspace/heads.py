@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from nas.searchspace.elements import READOUTS
 from nas.searchspace.errors import BadInput
-from nas.searchspace.language import architecture, choice
+from nas.searchspace.language import architecture, choice, declarations
 from nas.searchspace.network import Network, Value
 from nas.searchspace.task import Task
 
 
-def with_head(of: type[Any], task: Task) -> type[Any]:
+def with_head(of: Any, task: Task) -> Any:
     """The class with the knobs that the task's level adds: ``readout`` for graphs, none for nodes.
 
     Raises:
         BadInput: for a level that has no head yet.
     """
     if task.level == "graph":
-        return of if "readout" in of.__dataclass_fields__ else _with_readout(of)
+        return of if "readout" in declarations(of) else _with_readout(of)
     if task.level == "node":
         return of
     raise BadInput(f"no search space has a head for {task.level}-level tasks yet; node and graph levels are supported")
 
 
-@lru_cache
-def _with_readout(of: type[Any]) -> type[Any]:
+@cache
+def _with_readout(of: Any) -> Any:
     body = {"__annotations__": {"readout": str}, "readout": choice(*READOUTS), "__module__": of.__module__}
     return architecture(type(of.__name__, (of,), body))
 

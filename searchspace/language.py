@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform, overload
 
 from nas.searchspace.domains import Choice, Constant, Declared, Earlier, Integer, Nested, Real, Repeat, When
@@ -34,7 +34,17 @@ class Knob:
     when: When | None = None
 
     def active(self, partial: Any) -> bool:
-        return self.when is None or bool(self.when(partial))
+        """Whether the field is there, given an architecture whose earlier fields are set."""
+        if self.when is None:
+            return True
+        try:
+            return bool(self.when(partial))
+        except AttributeError as error:
+            if error.obj is not partial:
+                raise
+            raise BadInput(
+                f"a condition of {type(partial).__name__} reads {error.name!r}, which is no field declared before it"
+            ) from None
 
 
 def _declare(domain: Declared, when: When | None = None, **default: Any) -> Any:
@@ -104,46 +114,46 @@ def architecture(cls: type[T]) -> type[T]:
         ``forbidden(self) -> str | None`` says why a combination of values is not an architecture.
 
     Raises:
-        BadInput: if a field names no domain.
+        BadInput: if a field names no domain, or the class has a ``__post_init__`` of its own.
     """
-    made = dataclass(frozen=True, kw_only=True)(_with_check(cls))
+    if "__post_init__" in cls.__dict__:
+        raise BadInput(f"{cls.__name__} has a __post_init__; say what is not allowed in forbidden(self)")
+    cls.__post_init__ = check  # type: ignore[attr-defined]
+    made = dataclass(frozen=True, kw_only=True)(cls)
     for f in fields(made):  # type: ignore[arg-type]
         if "knob" not in f.metadata:
             raise BadInput(
                 f"{cls.__name__}.{f.name} names no domain; declare it with choice, integer, real, repeat, nested, "
                 "earlier or constant"
             )
+    made.__declarations__ = {f.name: f.metadata["knob"] for f in fields(made)}  # type: ignore[attr-defined, arg-type]
     return made
 
 
-def knob(f: Field[Any]) -> Knob:
-    return f.metadata["knob"]  # type: ignore[no-any-return]
+def declarations(of: type[Any]) -> dict[str, Knob]:
+    """The fields of a class decorated with ``@architecture``, in their order."""
+    return of.__declarations__  # type: ignore[no-any-return]
 
 
-def _with_check(cls: type[T]) -> type[T]:
-    cls.__post_init__ = check  # type: ignore[attr-defined]
-    return cls
+def is_architecture(of: Any) -> bool:
+    """Whether ``of`` is a class decorated with ``@architecture``."""
+    return isinstance(of, type) and hasattr(of, "__declarations__")
 
 
 def _architecture_class(of: type[T]) -> type[T]:
-    if not (isinstance(of, type) and is_dataclass(of)):
+    if not is_architecture(of):
         raise BadInput(f"repeat and nested take a class decorated with @architecture; got {of!r}")
     return of
 
 
 def check(self: Any) -> None:
     """Refuse values outside their domains. Runs when an architecture is made."""
-    for f in fields(self):
-        declared, value, where = knob(f), getattr(self, f.name), f"{type(self).__name__}.{f.name}"
-        if not declared.active(self):
-            if value is not None:
-                raise BadInput(f"{where} is inactive here and must be None; got {value!r}")
-        else:
-            _check_value(where, declared.domain, value)
-    _check_forbidden(self)
-
-
-def _check_forbidden(self: Any) -> None:
+    for name, declared in declarations(type(self)).items():
+        value, where = getattr(self, name), f"{type(self).__name__}.{name}"
+        if declared.active(self):
+            check_value(where, declared.domain, value)
+        elif value is not None:
+            raise BadInput(f"{where} is inactive here and must be None; got {value!r}")
     reason: Callable[[], str | None] | None = getattr(self, "forbidden", None)
     if reason is not None and (why := reason()) is not None:
         raise Forbidden(f"{type(self).__name__}: {why}")
@@ -153,25 +163,25 @@ class Forbidden(BadInput):
     """A combination of allowed values that the space's ``forbidden`` refuses."""
 
 
-def _check_value(where: str, domain: Declared, value: Any) -> None:
+def check_value(where: str, domain: Declared, value: Any) -> None:
+    """Refuse a value outside the domain.
+
+    Raises:
+        BadInput: saying where, what is allowed, what came, and which option is nearest.
+    """
     match domain:
         case Repeat(of, low, high):
             if not isinstance(value, tuple) or not low <= len(value) <= high:
                 came = f"{len(value)} of them" if isinstance(value, tuple) else repr(value)
                 raise BadInput(f"{where} takes a tuple of {low} to {high} {of.__name__}; got {came}")
             for position, item in enumerate(value):
-                _check_value(f"{where}[{position}]", Nested(of), item)
-                for f in fields(of):
-                    if isinstance(knob(f).domain, Earlier) and getattr(item, f.name) > position:
-                        raise BadInput(
-                            f"{where}[{position}].{f.name} must be an earlier item, 0 to {position}; "
-                            f"got {getattr(item, f.name)}"
-                        )
+                check_value(f"{where}[{position}]", Nested(of), item)
+                _check_earlier(f"{where}[{position}]", item, position)
         case Nested(of):
-            if not isinstance(value, of):
+            if type(value) is not of:
                 raise BadInput(f"{where} must be of class {of.__name__}; got {value!r}")
         case Constant(fixed):
-            if value != fixed:
+            if type(value) is not type(fixed) or value != fixed:
                 raise BadInput(f"{where} is the constant {fixed!r}; got {value!r}")
         case Earlier():
             if type(value) is not int or value < 0:
@@ -184,3 +194,13 @@ def _check_value(where: str, domain: Declared, value: Any) -> None:
         case Integer() | Real():
             if not domain.contains(value):
                 raise BadInput(f"{where} must be from {domain}; got {value!r}")
+
+
+def _check_earlier(where: str, item: Any, position: int) -> None:
+    """Refuse an item that refers to itself or to a later one; a nested architecture counts as its item."""
+    for name, declared in declarations(type(item)).items():
+        value = getattr(item, name)
+        if isinstance(declared.domain, Earlier) and value > position:
+            raise BadInput(f"{where}.{name} must be an earlier item, 0 to {position}; got {value}")
+        if isinstance(declared.domain, Nested):
+            _check_earlier(f"{where}.{name}", value, position)

@@ -105,7 +105,7 @@ def steps(domain: Domain, value: Any) -> Sequence[Any]:
         return [v for v in domain.values() if v != value]
     low, high = float(domain.low), float(domain.high)
     if domain.log:
-        factor = (high / low) ** 0.1
+        factor = math.exp((math.log(high) - math.log(low)) / 10)
         near = [value / factor, value * factor]
     else:
         near = [value - (high - low) / 10, value + (high - low) / 10]

@@ -62,14 +62,23 @@ class Network:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.x = Value(0, task.features)
-        self.outputs = task.outputs
+        self.x = Value(0, _width(task.features))
+        self.outputs = _width(task.outputs)
         self.steps: list[Step] = []
         self.imports: set[str] = set()
         self.printed: list[type] = []
         self._values = 1
         self._names: dict[str, int] = {}
         self._comment: str | None = None
+
+    def keep(self, result: Value) -> None:
+        """Forget the steps that do not lead to ``result``."""
+        needed, kept = {result.number}, list[Step]()
+        for step in reversed(self.steps):
+            if step.output.number in needed:
+                needed |= {value.number for value in step.inputs}
+                kept.append(step)
+        self.steps = kept[::-1]
 
     def comment(self, text: str) -> None:
         """A comment line above the next step."""
@@ -82,7 +91,7 @@ class Network:
         self.imports |= set(row.imports)
         if row.printed is not None:
             self._print(row.printed)
-        construct = row.constructed(x.width, width, given)
+        construct = row.constructed(x.width, _width(width), given)
         attribute = self._name("conv")
         call = row.call.format(self=f"self.{attribute}", x="{0}")
         shown = ", ".join(f"{value} {key}" if key == "heads" else str(value) for key, value in given.items())
@@ -91,7 +100,7 @@ class Network:
     def linear(self, x: Value, width: int, *, bias: bool = True) -> Value:
         """A linear map of each node."""
         attribute = self._name("linear")
-        construct = f"torch.nn.Linear({x.width}, {width}{'' if bias else ', bias=False'})"
+        construct = f"torch.nn.Linear({x.width}, {_width(width)}{'' if bias else ', bias=False'})"
         return self._step("linear", "linear", (x,), width, f"self.{attribute}({{0}})", attribute, construct)
 
     def activation(self, name: str, x: Value) -> Value:
@@ -111,12 +120,12 @@ class Network:
 
     def dropout(self, p: float, x: Value) -> Value:
         """Dropout with probability ``p``; zero leaves no trace."""
-        if not 0 <= p < 1:
-            raise BadInput(f"a dropout probability is from 0 to below 1; got {p}")
+        if not (isinstance(p, int | float) and 0 <= p < 1):
+            raise BadInput(f"a dropout probability is from 0 to below 1; got {p!r}")
         if p == 0:
             return x
         self.imports.add("import torch.nn.functional as F")
-        call = f"F.dropout({{0}}, p={p!r}, training=self.training)"
+        call = f"F.dropout({{0}}, p={float(p)!r}, training=self.training)"
         return self._step("dropout", f"dropout {p:g}", (x,), x.width, call)
 
     def norm(self, name: str, x: Value) -> Value:
@@ -132,7 +141,7 @@ class Network:
     def add(self, *values: Value) -> Value:
         """The sum of values of one width."""
         if len({v.width for v in values}) != 1:
-            raise BadInput(f"only values of one width can be added; got widths {[v.width for v in values]}")
+            raise BadInput(f"one or more values of one width can be added; got widths {[v.width for v in values]}")
         if len(values) == 1:
             return values[0]
         call = " + ".join(f"{{{i}}}" for i in range(len(values)))
@@ -140,6 +149,8 @@ class Network:
 
     def concat(self, *values: Value) -> Value:
         """The values side by side."""
+        if not values:
+            raise BadInput("there is nothing to concatenate")
         if len(values) == 1:
             return values[0]
         call = "torch.cat([" + ", ".join(f"{{{i}}}" for i in range(len(values))) + "], dim=1)"
@@ -185,3 +196,10 @@ class Network:
         assert isinstance(cls, type)
         if cls not in self.printed:
             self.printed.append(cls)
+
+
+def _width(width: int) -> int:
+    """The width, which is written into source as it is."""
+    if type(width) is not int or width < 1:
+        raise BadInput(f"a width is a whole number from 1; got {width!r}")
+    return width

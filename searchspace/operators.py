@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from nas.searchspace.domains import plain
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 
@@ -26,7 +27,8 @@ class Operator:
         paper: where the operator is defined.
         printed: a class (or its import path) that torch_geometric does not have: its source is written into the
             generated module.
-        same_width: what to construct where inputs equal outputs, if that differs.
+        same_width: what to construct where inputs equal outputs, if that differs; an empty ``construct`` says that
+            the operator can do nothing else.
     """
 
     name: str
@@ -42,17 +44,26 @@ class Operator:
         """The constructing expression for these widths.
 
         Raises:
-            BadInput: for a setting the operator does not have, or heads that do not divide the width.
+            BadInput: for a setting the operator does not have, a value that source cannot hold, heads that do not
+                divide the width, or another width where the operator keeps it.
         """
         if extra := set(settings) - set(self.settings):
             has = ", ".join(self.settings) or "none"
             raise BadInput(f"operator {self.name!r} has no setting {sorted(extra)[0]!r}; it has {has}")
         values = {**self.settings, **settings}
+        if bad := [key for key, value in values.items() if not plain(value)]:
+            raise BadInput(
+                f"operator {self.name!r}: the setting {bad[0]!r} must be text, a finite number, a boolean or None; "
+                f"got {values[bad[0]]!r}"
+            )
         if "{per_head}" in self.construct:
-            if outputs % values["heads"]:
-                raise BadInput(f"operator {self.name!r}: {values['heads']} heads do not divide a width of {outputs}")
-            values["per_head"] = outputs // values["heads"]
+            heads = values["heads"]
+            if type(heads) is not int or heads < 1 or outputs % heads:
+                raise BadInput(f"operator {self.name!r}: {heads!r} heads do not divide a width of {outputs}")
+            values["per_head"] = outputs // heads
         template = self.same_width if self.same_width is not None and inputs == outputs else self.construct
+        if not template:
+            raise BadInput(f"operator {self.name!r} keeps the width: {inputs} cannot become {outputs}")
         return template.format(inputs=inputs, outputs=outputs, **{k: repr(v) for k, v in values.items()})
 
 
@@ -117,10 +128,11 @@ OPERATORS: dict[str, Operator] = {
         ),
         Operator(
             "aggregate",
-            "SimpleConv(aggr={aggr}, combine_root='self_loop')",
+            "",
             "You et al., NeurIPS 2020, eq. 1: AGG over the neighbourhood, no weights",
             ("from torch_geometric.nn import SimpleConv",),
             settings={"aggr": "mean"},
+            same_width="SimpleConv(aggr={aggr}, combine_root='self_loop')",
         ),
         Operator(
             "attention",
@@ -151,15 +163,18 @@ def operator(name: str, **settings: Any) -> Callable[[C], C]:
         class MeanPool(torch.nn.Module): ...
 
     Raises:
-        BadInput: if the name is taken by another class or is not made of letters, digits, ``-`` and ``_``.
+        BadInput: if the name is taken by another class or is not made of letters, digits, ``-`` and ``_``, or the
+            operator is no class, or a setting cannot be written into source.
     """
 
     def register(cls: C) -> C:
         if not name or not name.replace("-", "").replace("_", "").isalnum():
             raise BadInput(f"an operator's name is made of letters, digits, '-' and '_'; got {name!r}")
-        taken = OPERATORS.get(name)
-        same = taken is not None and isinstance(taken.printed, type) and taken.printed.__name__ == cls.__name__
-        if taken is not None and not same:
+        if not isinstance(cls, type):
+            raise BadInput(f"an operator is a torch.nn.Module class; got {cls!r}")
+        if bad := [key for key in settings if not key.isidentifier() or key in ("inputs", "outputs", "per_head")]:
+            raise BadInput(f"operator {name!r}: {bad[0]!r} cannot be the name of a setting")
+        if name in OPERATORS and not _redefined(cls, OPERATORS[name].printed):
             raise BadInput(f"there is an operator {name!r} already; give yours another name")
         arguments = "".join(f", {key}={{{key}}}" for key in settings)
         construct = f"{cls.__name__}({{inputs}}, {{outputs}}{arguments})"
@@ -167,6 +182,11 @@ def operator(name: str, **settings: Any) -> Callable[[C], C]:
         return cls
 
     return register
+
+
+def _redefined(cls: type, old: type | str | None) -> bool:
+    """Whether ``cls`` is ``old`` made anew, by running its file again."""
+    return isinstance(old, type) and (old.__module__, old.__qualname__) == (cls.__module__, cls.__qualname__)
 
 
 def find(name: str) -> Operator:

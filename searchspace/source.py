@@ -5,11 +5,12 @@ The text that ``export`` writes is the text that the search executed, so the two
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import linecache
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,9 @@ def trace(architecture: Any, task: Task) -> tuple[Network, Value]:
     value = architecture.network(net)
     if not isinstance(value, Value):
         raise BadInput(f"{type(architecture).__name__}.network must return a value of the network; got {value!r}")
-    return net, finish(net, value, getattr(architecture, "readout", None))
+    result = finish(net, value, getattr(architecture, "readout", None))
+    net.keep(result)
+    return net, result
 
 
 def source(architecture: Any, task: Task) -> str:
@@ -59,15 +62,7 @@ def source(architecture: Any, task: Task) -> str:
     else imported by name, and a comment says so.
     """
     net, result = trace(architecture, task)
-    imports = {"import torch"} | net.imports
-    definitions = []
-    for cls in net.printed:
-        try:
-            more, text = printed(cls)
-            imports |= more
-            definitions.append(text)
-        except NotPrintable as why:
-            imports.add(f"from {cls.__module__} import {cls.__name__}  # needed beside this file: {why}")
+    imports, definitions = _surroundings(net)
     made = [f"        self.{s.attribute} = {s.construct}" for s in net.steps if s.construct]
     arguments = ", ".join(f"{name}: torch.Tensor" for name in task.inputs)
     shapes = "".join(f"    {name}: {SHAPES[name].format(features=task.features)}\n" for name in task.inputs)
@@ -89,39 +84,85 @@ def source(architecture: Any, task: Task) -> str:
             *_forward(net, result),
         ]
     )
-    plain = sorted(line for line in imports if line.startswith("import"))
-    parts = [head + "\n" + "\n".join(plain + _merged(imports)), *definitions, model]
+    parts = [head + "\n" + "\n".join(_merged(imports)), *definitions, model]
     return "\n\n\n".join(parts) + "\n"
 
 
-def _merged(imports: set[str]) -> list[str]:
-    """``from`` lines, one for each module unless a line carries a comment."""
-    names: dict[str, set[str]] = {}
-    rest = []
+def _surroundings(net: Network) -> tuple[set[str], list[str]]:
+    """The import lines and the definitions that the model needs.
+
+    Raises:
+        BadInput: if two of them want the same name for different things.
+    """
+    imports, definitions = {"import torch"} | net.imports, dict[str, str]()
+    meanings = {"Model": "the generated network"}
+
+    def claim(name: str, meaning: str) -> None:
+        if meanings.setdefault(name, meaning) != meaning:
+            raise BadInput(f"the generated module would need two things called {name!r}; rename one of your own")
+
+    for cls in net.printed:
+        try:
+            found = printed(cls)
+        except NotPrintable as why:
+            if getattr(sys.modules[cls.__module__], cls.__name__, None) is not cls:
+                raise BadInput(
+                    f"the source of {cls.__name__} cannot be exported and it cannot be imported: {why}"
+                ) from why
+            imports.add(f"from {cls.__module__} import {cls.__name__}  # needed beside this file: {why}")
+        else:
+            imports |= found.imports
+            for name, text in found.definitions.items():
+                claim(name, text)
+            definitions |= found.definitions
     for line in imports:
-        if match := re.fullmatch(r"from (\S+) import ([^#]+)", line):
-            names.setdefault(match[1], set()).add(match[2].strip())
-        elif line.startswith("from"):
-            rest.append(line)
-    return sorted(f"from {home} import {', '.join(sorted(found))}" for home, found in names.items()) + sorted(rest)
+        claim(*_bound(line))
+    return imports, list(definitions.values())
+
+
+@lru_cache(maxsize=1024)
+def _bound(line: str) -> tuple[str, str]:
+    """The name that an import line binds, and to what."""
+    (node,) = ast.parse(line).body
+    assert isinstance(node, ast.Import | ast.ImportFrom)
+    (alias,) = node.names
+    if isinstance(node, ast.ImportFrom):
+        return alias.asname or alias.name, f"{node.module}.{alias.name}"
+    package = alias.name.split(".")[0]
+    return (alias.asname, alias.name) if alias.asname else (package, package)
+
+
+def _merged(imports: Iterable[str]) -> list[str]:
+    """The lines in order: ``__future__``, plain imports, one ``from`` line for each module, those with a comment."""
+    homes: dict[str, list[str]] = {}
+    for line in sorted(imports):
+        if line.startswith("from") and "#" not in line:
+            home, _, name = line.partition(" import ")
+            homes.setdefault(home, []).append(name)
+    merged = [f"{home} import {', '.join(names)}" for home, names in homes.items()]
+    future = [line for line in merged if line.startswith("from __future__")]
+    plain = sorted(line for line in imports if line.startswith("import"))
+    return (
+        future
+        + plain
+        + [line for line in merged if line not in future]
+        + [line for line in sorted(imports) if "#" in line]
+    )
 
 
 def _forward(net: Network, result: Value) -> Iterator[str]:
-    """The body of ``forward``. A value takes over the name of an input that nobody reads any more."""
+    """The body of ``forward``. A value gets the first of the names x, h1, h2, ... that no later step reads."""
     last_read = {v.number: i for i, step in enumerate(net.steps) for v in step.inputs}
     last_read[result.number] = len(net.steps)
     names = {net.x.number: "x"}
     for i, step in enumerate(net.steps):
-        if step.output.number not in last_read:
-            continue  # nobody uses it
         if step.comment:
             yield f"        # {step.comment}"
-        read = [names[v.number] for v in step.inputs]
-        free = [names[v.number] for v in step.inputs if last_read[v.number] == i]
-        held = {names[n] for n, until in last_read.items() if n in names and until > i}
-        fresh = next(name for name in ["x", *(f"h{k}" for k in range(1, i + 2))] if name not in held)
-        names[step.output.number] = min(free, key=len) if free and min(free, key=len) not in held else fresh
-        yield f"        {names[step.output.number]} = {step.call.format(*read)}"
+        call = step.call.format(*(names[v.number] for v in step.inputs))
+        held = {name for number, name in names.items() if last_read.get(number, -1) > i}
+        name = next(name for name in ("x", *(f"h{k}" for k in range(1, i + 2))) if name not in held)
+        names[step.output.number] = name
+        yield f"        {name} = {call}"
     yield f"        return {names[result.number]}"
 
 
@@ -135,9 +176,13 @@ def load(text: str) -> type[torch.nn.Module]:
         module = ModuleType(name)
         module.__file__ = f"<{name}>"
         linecache.cache[module.__file__] = (len(text), None, text.splitlines(True), module.__file__)
-        sys.modules[name] = module
-        exec(compile(text, module.__file__, "exec"), module.__dict__)
-        _loaded[name] = module
+        code = compile(text, module.__file__, "exec")
+        sys.modules[name] = _loaded[name] = module
+        try:
+            exec(code, module.__dict__)
+        except BaseException:
+            del _loaded[name], sys.modules[name]
+            raise
         while len(_loaded) > KEPT:
             old = next(iter(_loaded))
             del _loaded[old], sys.modules[old], linecache.cache[f"<{old}>"]

@@ -6,17 +6,19 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from nas.searchspace import counting, moves
+from nas.searchspace import counting, listing, moves
 from nas.searchspace.decode import Pick, decode, every_knob, walk
 from nas.searchspace.domains import Constant, Domain, Nested, Real, Repeat
 from nas.searchspace.errors import BadInput
-from nas.searchspace.language import knob
+from nas.searchspace.language import declarations, is_architecture
 from nas.searchspace.task import Task
 
 A = TypeVar("A")
+SAMPLED = 16
+"""Architectures that a fingerprint looks at."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,7 @@ class Space(Generic[A]):
     task: Task | None = None
 
     def __post_init__(self) -> None:
-        marked = isinstance(self.of, type) and hasattr(self.of, "__dataclass_fields__")
-        if not marked or not all("knob" in f.metadata for f in fields(self.of)):  # type: ignore[arg-type]
+        if not is_architecture(self.of):
             raise BadInput(f"a space is made of a class decorated with @architecture; got {self.of!r}")
         if not self.name:
             object.__setattr__(self, "name", self.of.__name__)
@@ -79,7 +80,7 @@ class Space(Generic[A]):
 
     def to_json(self, architecture: A) -> dict[str, Any]:
         """The architecture as nested dictionaries and lists."""
-        return _to_json(architecture)
+        return {name: _to_json(getattr(architecture, name)) for name in declarations(self.of)}
 
     def from_json(self, data: Any) -> A:
         """The inverse of :meth:`to_json`.
@@ -87,7 +88,8 @@ class Space(Generic[A]):
         Raises:
             BadInput: naming the field, if the data is not an architecture of this space.
         """
-        return _from_json(self.of, data, self.of.__name__)
+        made: A = _from_json(self.of, data, self.of.__name__)
+        return made
 
     # searching
 
@@ -118,8 +120,13 @@ class Space(Generic[A]):
         return counting.count(self.of)
 
     def enumerate(self) -> Iterable[A]:
-        """Every architecture once."""
-        return counting.listing(self.of)
+        """Every architecture once.
+
+        Raises:
+            BadInput: if a knob is a real number.
+        """
+        listing.refuse_real(self.of)
+        return listing.listing(self.of)
 
     def finite(self) -> bool:
         """Whether no knob is a real number."""
@@ -139,27 +146,31 @@ class Space(Generic[A]):
         return replace(self, of=with_head(self.of, task), task=task)
 
     def fingerprint(self) -> str:
-        """A short hash that changes when the knobs do, or the network that the space writes for them."""
-        shape = json.dumps(_shape(self.of), sort_keys=True, default=str)
-        if self.task is not None and hasattr(self.of, "network"):
-            from nas.searchspace.source import source
+        """A short hash that changes when the knobs do, or what the space makes of them.
 
-            shape += source(self.sample(random.Random(0)), self.task)
-        return hashlib.sha256(shape.encode()).hexdigest()[:16]
+        Conditions, forbidden combinations and, for a space bound to a task, the network are seen through a sample
+        of architectures.
+        """
+        rng = random.Random(0)
+        sampled = [self.sample(rng) for _ in range(SAMPLED)]
+        seen = [_shape(self.of), *map(self.to_json, sampled)]
+        if self.task is not None and hasattr(self.of, "network"):
+            seen += [_source(architecture, self.task) for architecture in sampled]
+        return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
 def _to_json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_to_json(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {f.name: _to_json(getattr(value, f.name)) for f in fields(value)}
+    if is_architecture(type(value)):
+        return {name: _to_json(getattr(value, name)) for name in declarations(type(value))}
     return value
 
 
 def _from_json(of: type[Any], data: Any, where: str) -> Any:
     if not isinstance(data, Mapping):
         raise BadInput(f"{where} must be an object of its fields; got {data!r}")
-    known = {f.name: knob(f).domain for f in fields(of)}
+    known = {name: declared.domain for name, declared in declarations(of).items()}
     if extra := set(data) - set(known):
         raise BadInput(f"{where} has no field {sorted(map(str, extra))[0]!r}; it has {', '.join(known)}")
     values: dict[str, Any] = {}
@@ -180,10 +191,18 @@ def _from_json(of: type[Any], data: Any, where: str) -> Any:
 
 def _shape(of: type[Any]) -> list[Any]:
     rows: list[Any] = [of.__name__]
-    for f in fields(of):
-        declared = knob(f)
+    for name, declared in declarations(of).items():
         domain = declared.domain
         inner = _shape(domain.of) if isinstance(domain, Nested | Repeat) else None
         limits = (domain.low, domain.high) if isinstance(domain, Repeat) else None if inner else repr(domain)
-        rows.append([f.name, type(domain).__name__, limits, inner, declared.when is not None])
+        rows.append([name, type(domain).__name__, limits, inner, declared.when is not None])
     return rows
+
+
+def _source(architecture: Any, task: Task) -> str:
+    from nas.searchspace.source import source
+
+    try:
+        return source(architecture, task)
+    except BadInput as error:  # a candidate that does not fit is a failed trial, not the end of the search
+        return str(error)

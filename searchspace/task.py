@@ -78,6 +78,8 @@ class Task:
         split: how the items were divided, in the words of ``--split``.
         identity: hash of the data, so that a run is never resumed on other data.
         edge_features: width of ``edge_attr``; 0 where there is none.
+        transforms: what was done to the raw graph and must be done to a new one: ``row-normalise``, ``undirected``,
+            ``one-hot degree``.
         notes: what the user should know of how the data was read (repairs, added features).
         train, valid, test: the batches.
     """
@@ -91,6 +93,7 @@ class Task:
     split: str
     identity: str
     edge_features: int = 0
+    transforms: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     train: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
     valid: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
@@ -116,7 +119,8 @@ class Task:
         def move(tensor: Tensor) -> Tensor:
             return moved.setdefault(id(tensor), tensor.to(device))
 
-        return replace(self, **{s: tuple(b.map(move) for b in self.batches(s)) for s in SPLITS})
+        train, valid, test = (tuple(batch.map(move) for batch in self.batches(split)) for split in SPLITS)
+        return replace(self, train=train, valid=valid, test=test)
 
     def describe(self) -> dict[str, Any]:
         """The description alone, ready for JSON."""

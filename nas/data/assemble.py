@@ -26,16 +26,14 @@ Divided = tuple[Parts, str, tuple[str, ...]]  # the batches, the split in words,
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """Graphs whose parts fit each other, one batch each, unscored as yet, and what their labels ask."""
+    """Graphs whose parts fit each other, unscored as yet: one batch each, and all of them as one (``whole``)."""
 
     batches: list[Batch]
+    whole: Batch
     level: Level
     target: Target
+    transforms: tuple[str, ...]
     notes: tuple[str, ...]
-
-    @property
-    def y(self) -> Tensor:
-        return torch.cat([batch.y for batch in self.batches])
 
 
 def assemble(
@@ -46,8 +44,12 @@ def assemble(
     seed: int = 0,
     metric: str | None = None,
     notes: Sequence[str] = (),
+    transforms: Sequence[str] = (),
 ) -> Task:
     """A task on one graph (its nodes), on a list of graphs (the graphs), or on graphs for each split.
+
+    Args:
+        notes, transforms: what was done to the graphs before they came here, see ``Task``.
 
     Raises:
         BadInput: if anything is wrong with the data, the split or the metric.
@@ -76,6 +78,7 @@ def assemble(
         split=word,
         identity=identity(parts),
         edge_features=0 if first.edge_attr is None else first.edge_attr.size(1),
+        transforms=(*transforms, *checked.transforms),
         notes=(*notes, *checked.notes, *found),
         **parts,
     )
@@ -108,7 +111,7 @@ def check(graphs: list[Data], names: list[str]) -> Checked:
             graphs, xs, edges, torch.split(y, [len(v) for v in labels]), sizes, names, strict=True
         )
     ]
-    whole = collate(batches)
+    whole = batches[0] if len(batches) == 1 else collate(batches)
     if whole.edge_index.size(1) == 0:
         notes.append("there are no edges: nothing is learned from neighbours")
     elif not is_undirected(whole.edge_index, num_nodes=whole.x.size(0)):
@@ -119,7 +122,8 @@ def check(graphs: list[Data], names: list[str]) -> Checked:
         notes.append("edge features are not used yet")
     if whole.edge_weight is not None:
         notes.append("edge weights are not used yet")
-    return Checked(batches, level, target, tuple(dict.fromkeys(notes)))
+    transforms = ("one-hot degree",) if graphs[0].x is None else ()
+    return Checked(batches, whole, level, target, transforms, tuple(dict.fromkeys(notes)))
 
 
 def _edge_data(data: Data, edge_index: Tensor, where: str) -> dict[str, Tensor]:
@@ -144,7 +148,7 @@ def _nodes(data: Sequence[Data], checked: Checked, name: str, split: str | None,
             f"{name}: labels belong to the nodes of {len(data)} graphs; say which graphs train, as a dict "
             '{"train": [...], "valid": [...], "test": [...]}'
         )
-    graph, y = checked.batches[0], checked.y
+    graph, y = checked.whole, checked.whole.y
     masks = checks.masks(data[0], graph.x.size(0), name)
     columns = 0 if masks is None else masks["train"].size(1)
     plan = splits.parse(split or ("random" if masks is None else "given" if columns == 1 else "fold:0"))
@@ -170,14 +174,13 @@ def _graphs(data: Sequence[Data], checked: Checked, name: str, split: str | None
         splits.from_masks(None, plan, name)
     classes = None
     if checked.target == "multiclass":
-        checks.classes(checked.y, name)
-        classes = checked.y
+        checks.classes(checked.whole.y, name)
+        classes = checked.whole.y
     indices = splits.divide(plan, len(data), classes, seed, SHARES["graph"])
     parts = indices.parts()
     checks.apart(parts, "graphs", name)
-    whole = collate(checked.batches)
-    at = offsets(whole)
-    return {s: (select(whole, rows, at),) for s, rows in parts.items()}, str(plan), indices.notes
+    at = offsets(checked.whole)
+    return {s: (select(checked.whole, rows, at),) for s, rows in parts.items()}, str(plan), indices.notes
 
 
 def _given_graphs(data: Mapping[str, Sequence[Data]], name: str, split: str | None) -> tuple[Checked, Parts, str]:
@@ -191,7 +194,7 @@ def _given_graphs(data: Mapping[str, Sequence[Data]], name: str, split: str | No
     homes = [(s, i) for s in SPLITS for i in range(len(data[s]))]
     checked = check([data[s][i] for s, i in homes], [f"{s} graph {i}" for s, i in homes])
     if checked.target == "multiclass":
-        checks.classes(checked.y, name)
+        checks.classes(checked.whole.y, name)
     groups = {s: [b for b, (home, _) in zip(checked.batches, homes, strict=True) if home == s] for s in SPLITS}
     if checked.level == "graph":
         return checked, {s: (collate(group),) for s, group in groups.items()}, "given"

@@ -114,11 +114,11 @@ def masks(data: Data, nodes: int, where: str) -> dict[str, Tensor] | None:
 
 
 def _mask(value: Any, name: str, nodes: int, where: str) -> Tensor:
-    mask = tensor(value, name, where)
-    mask = mask[:, None] if mask.dim() == 1 else mask
+    given = tensor(value, name, where)
+    mask = given[:, None] if given.dim() == 1 else given
     if mask.dim() != 2 or mask.size(0) != nodes or mask.size(1) == 0:
         raise BadInput(
-            f"{where}: {name} must have one entry for each of {nodes} nodes; its shape is {list(mask.shape)}"
+            f"{where}: {name} must have one entry for each of {nodes} nodes; its shape is {list(given.shape)}"
         )
     if mask.dtype != torch.bool:
         if not ((mask == 0) | (mask == 1)).all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ def normalised(data: Data) -> Data:
     """The same graph with each row of ``x`` divided by its sum; rows of zeros stay so."""
     # float64 sums come out alike on every machine, which float32 sums do not: the data's hash depends on them
     sums = data.x.sum(1, keepdim=True, dtype=torch.float64)
-    out = data.clone()
+    out = copy(data)
     out.x = data.x / sums.where(sums > 0, 1).float()
     return out
 
@@ -61,7 +62,7 @@ def both_ways(data: Data, notes: list[str]) -> Data:
     nodes = data.num_nodes
     if is_undirected(data.edge_index, num_nodes=nodes):
         return data
-    out = data.clone()
+    out = copy(data)
     out.edge_index = to_undirected(data.edge_index, num_nodes=nodes)
     notes.append(
         f"the graph is directed: its edges were made to go both ways ({data.num_edges} became {out.num_edges})"

@@ -78,10 +78,21 @@ def _named(entry: Entry, root: Any, split: str | None, seed: int, metric: str | 
     if plan.kind == "public" and entry.split != "public":
         raise BadInput(f"{entry.name} has no public split; its default is {entry.split}")
     notes = [entry.caution] if entry.caution else []
+    transforms = []
     graphs = read(entry, root)
     if entry.normalise:
         graphs = [normalised(graph) for graph in graphs]
+        transforms.append("row-normalise")
     if entry.level == "node":
-        graphs = [both_ways(graph, notes) for graph in graphs]
-    metric = metric or entry.metric
-    return assemble(graphs, name=entry.name, split=str(plan), seed=seed, metric=metric, notes=notes)
+        before, graphs = graphs, [both_ways(graph, notes) for graph in graphs]
+        if any(new is not old for new, old in zip(graphs, before, strict=True)):
+            transforms.append("undirected")
+    return assemble(
+        graphs,
+        name=entry.name,
+        split=str(plan),
+        seed=seed,
+        metric=metric or entry.metric,
+        notes=notes,
+        transforms=transforms,
+    )

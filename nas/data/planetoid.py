@@ -37,10 +37,10 @@ class _Sparse:
     """Takes the place of scipy's matrix while a file is read, so that the file never sets attributes of ours."""
 
     def dense(self) -> Any:
-        parts = {name: getattr(self, name, None) for name in ("data", "indices", "indptr")}
-        if not all(isinstance(part, np.ndarray) for part in parts.values()):
+        parts: list[Any] = [getattr(self, name, None) for name in ("data", "indices", "indptr")]
+        if not all(isinstance(part, np.ndarray) for part in parts):
             raise ValueError("a sparse matrix lacks its arrays")
-        matrix = csr_matrix(tuple(parts.values()), shape=getattr(self, "_shape", None))
+        matrix: Any = csr_matrix((parts[0], parts[1], parts[2]), shape=getattr(self, "_shape", None))
         matrix.check_format(full_check=True)
         return matrix.toarray()
 

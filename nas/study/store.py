@@ -53,11 +53,11 @@ class Store:
         Raises:
             RunError: if there is a study of that name already, or the place cannot be written.
         """
-        storage = _storage(where)
+        backend = storage(where)
         directions = ["maximize" if o.maximise else "minimize" for o in objectives]
         try:
             with _quiet():
-                study = optuna.create_study(storage=storage, study_name=name, directions=directions)
+                study = optuna.create_study(storage=backend, study_name=name, directions=directions)
         except optuna.exceptions.DuplicatedStudyError:
             raise RunError(f"the storage has a study {name!r} already; choose another --name") from None
         study.set_metric_names([o.label for o in objectives])
@@ -187,7 +187,7 @@ def _load(where: Path | str, name: str) -> optuna.Study:
         _repair(where)
     try:
         with _quiet():
-            return optuna.load_study(study_name=name, storage=_storage(where))
+            return optuna.load_study(study_name=name, storage=storage(where))
     except KeyError:
         raise RunError(f"there is no study {name!r} in {where}") from None
     except (json.JSONDecodeError, UnicodeDecodeError, AssertionError, TypeError) as error:
@@ -204,14 +204,15 @@ def _repair(journal: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _storage(where: Path | str) -> BaseStorage | str:
+def storage(where: Path | str) -> BaseStorage:
+    """The Optuna storage of a path or URL."""
     if isinstance(where, Path):
         try:
             return JournalStorage(JournalFileBackend(str(where)))
         except OSError as error:
             raise RunError(f"the store {where} cannot be opened: {error.strerror or error}") from error
     try:
-        return optuna.storages.get_storage(where)
+        return optuna.storages.getstorage(where)
     except ImportError as error:
         scheme = where.split(":")[0].split("+")[0]
         extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(scheme)

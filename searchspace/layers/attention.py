@@ -70,7 +70,7 @@ class AttentionConv(torch.nn.Module):
         if weight is not None:
             messages = messages * weight.unsqueeze(-1)
         reduce = "sum" if self.aggregate == "mlp" else self.aggregate
-        out = scatter(messages, target, dim=0, dim_size=nodes, reduce=reduce)
+        out: torch.Tensor = scatter(messages, target, dim=0, dim_size=nodes, reduce=reduce)
         if self.aggregate == "mlp":
             out = self.mlp(out)
         if self.combine == "mlp":
@@ -85,7 +85,7 @@ class AttentionConv(torch.nn.Module):
         if self.attention == "constant":
             return None
         if self.attention == "gcn":
-            d = degree(target, nodes, dtype=h.dtype).clamp(min=1).rsqrt()
+            d: torch.Tensor = degree(target, nodes, dtype=h.dtype).clamp(min=1).rsqrt()
             return (d[source] * d[target]).unsqueeze(-1)
         if self.attention in ("gat", "sym-gat"):
             left, right = (h * self.left).sum(-1), (h * self.right).sum(-1)
@@ -99,4 +99,5 @@ class AttentionConv(torch.nn.Module):
         else:
             mapped = torch.tanh(self.left_map(h)[target] + self.right_map(h)[source])
             score = (mapped * self.gate).sum(-1)
-        return softmax(score, target, num_nodes=nodes)
+        weight: torch.Tensor = softmax(score, target, num_nodes=nodes)
+        return weight

@@ -60,6 +60,6 @@ class AGNN:
 
     def canonical(self, task: Task | None) -> AGNN:
         """The width of the last layer is the task's on node-level tasks, whatever ``hidden`` says."""
-        if task is not None and task.level != "node":
+        if task is None or task.level != "node":
             return self
         return replace(self, layers=(*self.layers[:-1], replace(self.layers[-1], hidden=WIDTHS[0])))

@@ -1,8 +1,8 @@
 """The design space of GraphGym: layers before, of, and after message passing, their connections and their training.
 
 You, Ying and Leskovec, "Design Space for Graph Neural Networks", NeurIPS 2020 (arXiv 2011.08843), tables 1 and 2:
-twelve dimensions, 314,928 designs. One message-passing layer is eq. 1 of the paper, AGG(ACT(DROPOUT(BN(W h + b)))) over the
-neighbourhood and the node itself. The paper adjusts the width to a computational budget; here it is a constant.
+twelve dimensions, 314,928 designs. One message-passing layer is eq. 1 of the paper, AGG(ACT(DROPOUT(BN(W h + b))))
+over the neighbourhood and the node itself. The paper adjusts the width to a computational budget; here it is constant.
 """
 
 from __future__ import annotations

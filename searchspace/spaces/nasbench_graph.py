@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from nas.searchspace.language import architecture, choice, earlier, repeat
@@ -104,7 +105,7 @@ class NASBenchGraph:
         children, outputs = _contracted(self.nodes)
         trees = sorted(_tree(child, self.nodes, children, outputs) for child in children[0])
         spare = NODES - sum(map(_length, trees))
-        nodes = [Node(input=k, op="skip") for k in range(spare)]
+        nodes = [_node(k, "skip") for k in range(spare)]
         for tree in trees:
             _write(tree, spare, nodes)
         return replace(self, nodes=tuple(nodes))
@@ -119,12 +120,13 @@ def _contracted(nodes: tuple[Node, ...]) -> tuple[dict[int, list[int]], dict[int
     stands_for = {0: 0}
     for k, node in enumerate(nodes, 1):
         stands_for[k] = stands_for[node.input] if node.op == "skip" else k
+    read = {node.input for node in nodes}
     children: dict[int, list[int]] = defaultdict(list)
     outputs: dict[int, int] = defaultdict(int)
     for k, node in enumerate(nodes, 1):
         if node.op != "skip":
             children[stands_for[node.input]].append(k)
-        if all(reader.input != k for reader in nodes):
+        if k not in read:
             outputs[stands_for[k]] += 1
     return children, outputs
 
@@ -145,11 +147,16 @@ def _length(tree: Tree) -> int:
 
 
 def _write(tree: Tree, source: int, nodes: list[Node]) -> None:
-    nodes.append(Node(input=source, op=tree[0]))
+    nodes.append(_node(source, tree[0]))
     here = len(nodes)
     for below in tree[2]:
         _write(below, here, nodes)
-    nodes.extend(Node(input=here, op="skip") for _ in range(_skips(tree)))
+    nodes.extend(_node(here, "skip") for _ in range(_skips(tree)))
+
+
+@cache
+def _node(source: int, op: str) -> Node:
+    return Node(input=source, op=op)
 
 
 def _fixed(task: Task) -> Fixed:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from nas.searchspace.errors import BadInput, NasError
+from nas.searchspace.language import is_architecture
 from nas.searchspace.registry import Registry, unknown
 from nas.searchspace.space import Space
 
@@ -33,16 +35,20 @@ def find(space: Any) -> Space[Any]:
         return space
     if not isinstance(space, str):
         return Space(space)
+    if space.endswith(".py"):
+        raise BadInput(f"{space!r} names no class; write {space}:ClassName")
     if ":" not in space:
         return Space(SPACES.load(space), space)
     path, _, name = space.rpartition(":")
-    return Space(_from_file(Path(path), name), name)
+    found = _from_file(Path(path), name)
+    return found if isinstance(found, Space) else Space(found, name)
 
 
-def _from_file(path: Path, name: str) -> type[Any]:
+def _from_file(path: Path, name: str) -> Any:
     if not path.is_file():
         raise BadInput(f"there is no file {str(path)!r}; a space of your own is named as path/to/file.py:ClassName")
-    module_name = f"nas_space_{path.stem}"
+    path = path.resolve()
+    module_name = _module_name(path)
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise BadInput(f"{str(path)!r} is not a Python file")
@@ -55,7 +61,20 @@ def _from_file(path: Path, name: str) -> type[Any]:
     except Exception as error:
         raise BadInput(f"{path} could not be run: {type(error).__name__}: {error}") from error
     if not hasattr(module, name):
-        classes = [k for k, v in vars(module).items() if hasattr(v, "__dataclass_fields__") or isinstance(v, Space)]
-        raise unknown(f"class in {path}:", name, classes or ["(no class decorated with @architecture)"])
-    found = getattr(module, name)
-    return found.of if isinstance(found, Space) else found  # type: ignore[no-any-return]
+        spaces = [k for k, v in vars(module).items() if is_architecture(v) or isinstance(v, Space)]
+        raise unknown(f"class in {path}:", name, spaces or ["(no class decorated with @architecture)"])
+    return getattr(module, name)
+
+
+def _module_name(path: Path) -> str:
+    """What the file is imported as: its own name, so that an exported module can import it, unless that is taken."""
+    stem = re.sub(r"\W", "_", path.stem)
+    for name in (stem, *(f"{stem}_{k}" for k in range(2, 1000))):
+        if name in sys.modules:
+            home = getattr(sys.modules[name], "__file__", None)
+        else:
+            spec = importlib.util.find_spec(name)
+            home = str(path) if spec is None else spec.origin
+        if home is not None and Path(home) == path:
+            return name
+    raise BadInput(f"too many files called {path.name} are loaded")

@@ -1,0 +1,57 @@
+# make search: a first search on the embedded data set.  make test: the tests.  Both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN := digits-first
+
+.PHONY: help setup search test test-slow check smoke clean
+
+help:
+	@echo "make search     set up, then search the embedded digits: report and export in runs/$(RUN)"
+	@echo "make test       set up, then run the tests"
+	@echo "make test-slow  the long tests too"
+	@echo "make check      lint, types and the import contract"
+	@echo "make smoke      the smoke tests against an installed wheel, from another directory"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "== creating $(VENV) and installing (some minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+search: setup
+	@echo "== searching 30 architectures on the digits"
+	@if test -f runs/$(RUN)/search.toml; \
+		then $(BIN)/nas resume $(RUN); \
+		else $(BIN)/nas search --data digits --space agnn --controller evolution --trials 30 --name $(RUN); fi
+	@echo "== exporting the winner"
+	$(BIN)/nas export $(RUN) --to runs/$(RUN)/export
+	@echo "== done: open runs/$(RUN)/report.html"
+
+test: setup
+	@echo "== running the tests"
+	$(BIN)/python -m pytest -m "not slow" -n auto
+
+test-slow: setup
+	@echo "== running all tests"
+	$(BIN)/python -m pytest -n auto
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+smoke: setup
+	@echo "== smoke tests against an installed wheel"
+	.ci/smoke
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,70 @@
+"""The commands, and how errors become messages and exit codes.
+
+Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted, what is done is saved.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from nas.cli import inspecting, searching, taking
+from nas.searchspace.errors import BadInput, MissingExtra, NasError
+
+FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="gnn-nas", prog_name="nas")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Neural architecture search for graph neural networks.
+
+    Search a space of architectures on your data, look at what was found, take the winner away as plain PyTorch:
+
+    \b
+        nas search --data digits --trials 30 --name first
+        nas show first
+        nas export first --to model/
+    """
+
+
+for command in (*searching.COMMANDS, *inspecting.COMMANDS, *taking.COMMANDS):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be printed
+        sys.exit(FAILED)
+    except NasError as error:
+        if debug:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(BAD_USAGE if isinstance(error, BadInput | MissingExtra) else FAILED)
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"Error: {type(error).__name__}: {error}\nThis is not your fault; nas --debug shows where.", err=True)
+        sys.exit(FAILED)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

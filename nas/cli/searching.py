@@ -1,0 +1,186 @@
+"""``nas search`` and ``nas resume``."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nas.cli.output import json_option, print_json, print_trials, result_json, runs_option, stderr
+from nas.searchspace.errors import BadInput, RunError
+
+if TYPE_CHECKING:
+    from nas.result import Result
+    from nas.study.folder import RunFolder
+    from nas.study.plan import Plan
+
+INTERRUPTED = 130
+TOP = 10
+
+
+@click.command()
+@click.option("--data", help="Name of a data set; see nas datasets.  [default: digits]")
+@click.option("--space", help="Name of a search space (see nas spaces) or FILE.py:CLASS. A file is run as Python: name "
+              "only files you trust.  [default: agnn]")
+@click.option("--controller", help="What proposes architectures; see nas controllers.  [default: evolution]")
+@click.option("--trials", type=int, help="Distinct architectures to train.  [default: 50, without --seconds]")
+@click.option("--seconds", type=float, help="Start no trial after this time.")
+@click.option("--objective", "objectives", multiple=True, metavar="NAME",
+              help="A metric or a cost (params, bytes, seconds, latency); '-' in front means less is better. May be "
+              "given several times: --objective accuracy --objective -params.  [default: the task's metric]")
+@click.option("--metric", help="What validation selects by.  [default: by task]")
+@click.option("--split", help="public, given, random, random:TRAIN,VALID (per class) or fold:K.  [default: by data]")
+@click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
+@click.option("--seed", type=int, help="Seed of everything else.  [default: 0]")
+@click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
+@click.option("--workers", type=int, help="Processes that train at the same time.  [default: 1]")
+@click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
+@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 50]")
+@click.option("--class-weights", is_flag=True, default=None, help="Weigh classes by the inverse of their frequency.")
+@click.option("--trial-seconds", type=float, help="Limit of one training.")
+@click.option("--trial-memory", type=int, metavar="MIB", help="Limit of one training.  [default: most of what is free]")
+@click.option("--option", "options", multiple=True, metavar="KEY=VALUE",
+              help="An option of the controller, such as population=50. May be given several times.")
+@click.option("--keep", type=int, help="How many of the best trials keep their weights.  [default: 5]")
+@click.option("--storage", metavar="URL", help="An Optuna storage.  [default: a journal file in the run's folder]")
+@click.option("--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]")
+@click.option("--name", help="Name of the run.  [default: made of data, space and controller]")
+@click.option("--config", type=click.Path(), metavar="FILE", help="TOML file with any of these settings; flags win.")
+@runs_option
+@json_option
+def search(config: str | None, name: str | None, runs: str | None, as_json: bool, **flags: Any) -> int:
+    """Search for the best architecture on your data.
+
+    Every trial trains one architecture; validation chooses, test is only reported. Stop with Ctrl-C at any time:
+    what is finished is saved, and nas resume goes on.
+    """
+    given = _config(config) if config else {}
+    name = name or given.pop("name", None)
+    given.pop("name", None)
+    flags["controller_options"] = _options(flags.pop("options")) or None
+    given |= {key: value for key, value in flags.items() if value not in (None, ())}
+    if given.get("trials") is None and given.get("seconds") is None:
+        given["trials"] = 50
+    given.setdefault("trials", None)
+
+    from nas.settings import Settings
+
+    settings = Settings.of(given)
+
+    from nas.api import default_name, run_new
+    from nas.study.folder import RunFolder, runs_root
+    from nas.study.plan import make_plan
+
+    if name is not None and (folder := RunFolder(runs_root(runs), name)).exists():
+        folder.create(settings)  # says that it exists, before the data is read
+    with stderr().status("reading the data"):
+        plan = make_plan(settings)
+    folder = RunFolder(runs_root(runs), name or default_name(plan, runs_root(runs)))
+    return _watched(plan, folder, as_json, lambda watcher: run_new(plan, folder.name, folder.root, watcher))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--trials", type=int, help="A new budget of trials, those that are finished counted in.")
+@click.option("--seconds", type=float, help="A new budget of seconds, those that are spent counted in.")
+@runs_option
+@json_option
+def resume(run: str, trials: int | None, seconds: float | None, runs: str | None, as_json: bool) -> int:
+    """Go on with an interrupted search, or with a finished one under a larger budget."""
+    from dataclasses import replace
+
+    from nas.api import run_on
+    from nas.study.folder import RunFolder, runs_root
+    from nas.study.plan import make_plan
+
+    folder = RunFolder(runs_root(runs), run)
+    settings = folder.settings()
+    settings = replace(
+        settings,
+        trials=settings.trials if trials is None else trials,
+        seconds=settings.seconds if seconds is None else seconds,
+    )
+    with stderr().status("reading the data"):
+        plan = make_plan(settings)
+    return _watched(plan, folder, as_json, lambda watcher: run_on(plan, folder, watcher))
+
+
+def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
+    """Run with a progress bar, then print and report; interrupted, say how to go on."""
+    from nas.cli.progress import SearchProgress
+    from nas.result import Result
+
+    console = stderr()
+    task, settings = plan.task, plan.settings
+    console.print(
+        f"run [bold]{folder.name}[/]: {task.name} ({task.level} level, split {task.split}), space {plan.space.name}, "
+        f"controller {settings.controller}, {' and '.join(o.label for o in plan.objectives)}, on {plan.device}",
+        soft_wrap=True,
+    )
+    for note in task.notes:
+        console.print(f"note: {note}", soft_wrap=True, style="yellow", markup=False)
+    try:
+        with SearchProgress(console, settings, plan.objectives) as watcher:
+            result: Result = run(watcher)
+    except KeyboardInterrupt:
+        return _interrupted(plan, folder, as_json)
+    _say(result, as_json)
+    if not result.succeeded():
+        reasons = sorted({str(r.trial.reason) for r in result.records})
+        raise RunError(f"all {len(result.records)} trials failed: {'; '.join(reasons[:3])}")
+    if not result.complete and settings.trials is not None and settings.seconds is None:
+        console.print(f"the space is exhausted: all its networks that {settings.controller} proposes were trained")
+    with console.status("writing the report"):
+        report = result.report()
+    console.print(f"report: {report}\nexport the best with: nas export {folder.name} --to DIR", soft_wrap=True)
+    return 0
+
+
+def _interrupted(plan: Plan, folder: RunFolder, as_json: bool) -> int:
+    from nas.result import Result
+
+    console = stderr()
+    if folder.exists() and (plan.settings.storage or folder.journal.is_file()):
+        result = Result(plan, folder)
+        _say(result, as_json)
+        console.print(f"Interrupted: {len(result.records)} trials are saved. Go on with: nas resume {folder.name}")
+    return INTERRUPTED
+
+
+def _say(result: Result, as_json: bool) -> None:
+    from nas.study.records import front, ranked
+
+    several = len(result.plan.objectives) > 1
+    top = front(result.records) if several else ranked(result.records)[:TOP]
+    if as_json:
+        print_json(result_json(result, top))
+    elif top:
+        print_trials(result, top, "Pareto front" if several else "best architectures")
+
+
+def _config(file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the file {file} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{file} is not TOML: {error}") from error
+
+
+def _options(texts: tuple[str, ...]) -> dict[str, Any]:
+    options = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise BadInput(f"--option takes KEY=VALUE, such as population=50; got {text!r}")
+        try:
+            options[key] = json.loads(value)
+        except ValueError:
+            options[key] = value
+    return options
+
+
+COMMANDS = (search, resume)

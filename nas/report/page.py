@@ -1,0 +1,300 @@
+"""The report: one HTML file that opens without a network, in light and dark, on paper and on a telephone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shlex
+import tempfile
+from dataclasses import fields
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from nas.report import charts
+from nas.report.drawing import draw
+from nas.report.importance import NoImportanceError, importance
+from nas.report.trials import SORT, failures, trials
+from nas.report.view import View, better, duration, label, listed, number, plural, table
+from nas.searchspace.errors import NasError
+from nas.searchspace.source import source
+from nas.searchspace.task import SPLITS
+from nas.settings import Settings
+from nas.study.records import Record
+
+__all__ = ["View", "render", "write"]
+
+KNOBS = 12
+"""So many knobs at most are listed by importance."""
+
+
+def write(view: View, path: Path) -> Path:
+    """Write the report; whoever opens the path sees the old file or the whole new one.
+
+    Raises:
+        OSError: if the file cannot be written; what stood there before is left as it was.
+    """
+    path = Path(path)
+    text = render(view)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def render(view: View) -> str:
+    """The page as text: the same view gives the same bytes."""
+    best = view.best
+    sections = [("The search", _curves(view))] if best else []
+    if best and len(view.objectives) > 1:
+        sections.append(("Pareto front", _front(view)))
+    if best:
+        sections.append((f"The winner: trial {best[0].trial.number}", _winner(view, best[0])))
+        sections.append(("What mattered", _importances(view)))
+    sections += view.sections
+    if view.records:
+        tables = [("Trials", trials(view)), ("Failures", failures(view))]
+        sections += tables if best else reversed(tables)
+    sections += [("Data and settings", _settings(view)), ("Going on from here", _next(view, best))]
+    body = "".join(f"<section><h2>{escape(title)}</h2>{html}</section>" for title, html in sections)
+    script = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{script}'"
+    return (
+        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(view.name)} – architecture search</title><style>{_style()}</style></head>\n"
+        f"<body><main>{_head(view, best)}{body}{_foot(view)}</main><script>{SORT}</script></body></html>\n"
+    )
+
+
+def _style() -> str:
+    return files("nas.report").joinpath("style.css").read_text(encoding="utf-8")
+
+
+def _head(view: View, best: list[Record]) -> str:
+    notes = "".join(f"<p class='note'>{escape(note)}</p>" for note in view.notes)
+    return (
+        f"<header><p class='kicker'>Architecture search on {escape(view.task.name)}"
+        f"<span class='state {escape(view.state)}'>{escape(view.state)}</span></p>"
+        f"<h1>{escape(view.name)}</h1><p class='lead'>{_answer(view, best)}</p>{notes}"
+        f"{_tiles(view, best[0]) if best else ''}{_selection(view) if best else ''}</header>"
+    )
+
+
+def _answer(view: View, best: list[Record]) -> str:
+    """The whole search in one or two sentences."""
+    failed = len(view.records) - len(best)
+    if not view.records:
+        more = "it has just begun" if view.state == "running" else "nothing can be said about the space"
+        return f"No trial has finished yet; {more}."
+    if not best:
+        return (
+            f"No trial has finished: {'the only one' if failed == 1 else f'all {failed:,}'} failed. "
+            "The reasons are listed below; fix the first and resume the search."
+        )
+    winner = best[0]
+    known = [(c, value) for c in view.columns if (value := view.measured(winner, c.key)) is not None]
+    scores = [f"<b>{number(c.name, value)}</b> {escape(c.title)}" for c, value in known]
+    of = f"the best of {len(best):,} finished trials" if len(best) > 1 else "the only one that finished"
+    text = f"Trial {winner.trial.number} is {of}: {listed(scores)}."
+    if (size := len(view.front) if len(view.objectives) > 1 else 0) > 1:
+        text += f" It is one of {size:,} on the Pareto front of {escape(listed([label(o) for o in view.objectives]))}."
+    total = max(r.elapsed for r in view.records)
+    text += f" It was found after {duration(winner.elapsed)} of {duration(total)} of searching"
+    return text + (f"; {plural(failed, 'trial')} failed." if failed else ".")
+
+
+def _tiles(view: View, winner: Record) -> str:
+    tiles = [(number(c.name, view.measured(winner, c.key)), c.title) for c in view.columns]
+    failed = len(view.records) - len(view.best)
+    tiles.append((f"{len(view.best):,}", "trials finished" + (f", {failed:,} failed" if failed else "")))
+    tiles.append((duration(max(r.elapsed for r in view.records)), "of searching"))
+    shown = (f"<div class='tile'><b>{value}</b><span>{escape(what)}</span></div>" for value, what in tiles)
+    return f"<div class='tiles'>{''.join(shown)}</div>"
+
+
+def _selection(view: View) -> str:
+    first = view.objectives[0]
+    by = f"the {label(first)}" if first.key.startswith("valid_") else label(first)
+    return (
+        f"<p class='muted small'>Trials were ranked by {escape(by)}. The weights of a trial are those of its best "
+        "epoch on the validation split. The test split was scored once per trial with these weights and was not used "
+        "to select anything.</p>"
+    )
+
+
+def _curves(view: View) -> str:
+    return (
+        f"<div class='two'>{charts.best_so_far(view, against='trials')}{charts.best_so_far(view, against='time')}</div>"
+    )
+
+
+def _front(view: View) -> str:
+    words = [better(o) for o in view.objectives]
+    intro = (
+        "<p>No other trial is at least as good as one of these in every objective and better in one. "
+        f"Better means {escape(listed(words))}.</p>"
+    )
+    drawn = "".join(charts.pareto(view, i) for i in range(1, len(view.objectives)))
+    return f"{intro}<div class='two'>{drawn}{_front_table(view)}</div>"
+
+
+def _front_table(view: View) -> str:
+    """The front itself, best first by the first objective."""
+    best = view.front
+    heads = "".join(f"<th scope='col'>{escape(name)}</th>" for name in ("trial", *(c.title for c in view.columns)))
+    rows = []
+    for record in best[:15]:
+        cells = [str(record.trial.number), *(number(c.name, view.measured(record, c.key)) for c in view.columns)]
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    left_out = len(best) - len(rows)
+    more = f"<p class='muted small'>{left_out:,} more are marked in the table of trials.</p>" if left_out else ""
+    body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f"<div class='scroll'><table class='trials'>{body}</table>{more}</div>"
+
+
+def _winner(view: View, winner: Record) -> str:
+    architecture = winner.trial.architecture
+    try:
+        drawing = f"<figure class='scroll'>{draw(architecture, view.task)}</figure>"
+        code = source(architecture, view.task)
+    except NasError as why:
+        drawing = f"<p class='note'>The network cannot be drawn: {escape(str(why))}</p>"
+        code = ""
+    knobs = [(path, str(value)) for path, value in view.space.knobs(architecture).items()]
+    found = winner.trial.metrics
+    trained = f"<p class='muted small'>Proposed by {escape(winner.origin)}, trained in {duration(winner.trial.seconds)}"
+    if "epochs" in found:
+        trained += f": {number('epochs', found['epochs'])} epochs"
+        trained += f", of which {number('epochs', found['best_epoch'])} was the best" if "best_epoch" in found else ""
+    trained += ".</p>"
+    table_of_knobs = table(knobs).replace("class='pairs'", "class='pairs code'", 1)
+    listing = (
+        f"<details><summary>Its source, as it was trained and as <code>nas export</code> writes it</summary>"
+        f"<pre><code>{escape(code)}</code></pre></details>"
+        if code
+        else ""
+    )
+    return f"<div class='winner'>{drawing}<div class='knobs'>{table_of_knobs}{trained}</div></div>{listing}"
+
+
+def _importances(view: View) -> str:
+    several = len(view.objectives) > 1
+    parts = []
+    for i, objective in enumerate(view.objectives):
+        title = f"<h3>{escape(label(objective))}</h3>" if several else ""
+        try:
+            parts.append(f"<div>{title}{_bars(importance(view.space, view.records, i))}</div>")
+        except NoImportanceError as why:
+            return f"<p>{escape(str(why))}</p>"
+    few = len(view.best) < 50
+    return (
+        "<p>The share of each knob in what sets the best trials apart from all of them (PED-ANOVA)."
+        f"{' With so few trials this is a hint, no more.' if few else ''}</p>"
+        f"<div class='two'>{''.join(parts)}</div>"
+    )
+
+
+def _bars(shares: dict[str, float]) -> str:
+    if not shares:
+        return "<p>No knob has more than one value.</p>"
+    shown = list(shares.items())[:KNOBS]
+    longest = shown[0][1]
+    rows = "".join(
+        f"<code>{escape(path)}</code><div class='bar'><i style='width:{100 * share / longest:.1f}%'></i></div>"
+        f"<span class='share'>{100 * share:.1f} %</span>"
+        for path, share in shown
+    )
+    rest = list(shares.values())[KNOBS:]
+    more = f"{plural(len(rest), 'more knob')}: {100 * sum(rest):.1f} % together."
+    return f"<div class='bars'>{rows}</div>" + (f"<p class='muted small'>{more}</p>" if rest else "")
+
+
+def _settings(view: View) -> str:
+    task = view.task
+    sizes = []
+    for split in SPLITS:
+        count = sum(int(b.y.shape[0] if b.index is None else b.index.shape[0]) for b in task.batches(split))
+        sizes += [f"{split} {count:,}"] if count else []
+    data = [
+        ("data set", task.name),
+        ("question", f"{task.level}-level {task.target}, {plural(task.outputs, 'output')}"),
+        ("node features", f"{task.features:,}"),
+        ("split", f"{task.split}, seed {view.settings.split_seed}" + (f" ({', '.join(sizes)})" if sizes else "")),
+        ("metric", task.metric),
+        ("space", f"{view.space.name}, up to {plural(len(view.space.every_knob()), 'knob')}"),
+        ("controller", view.settings.controller),
+        ("objectives", listed([better(o) for o in view.objectives])),
+        ("seed", str(view.settings.seed)),
+        ("data fingerprint", task.identity),
+    ]
+    notes = "".join(f"<p class='note'>{escape(note)}</p>" for note in task.notes)
+    versions = table([(name, str(version)) for name, version in view.versions.items()])
+    settings = [(f.name, _toml(getattr(view.settings, f.name)) or "–") for f in fields(Settings)]
+    return (
+        f"{notes}<div class='two'><div><h3>Data and search</h3>{table(data)}</div>"
+        f"<div><h3>Versions</h3>{versions}</div></div>"
+        f"<details><summary>All settings</summary>{table(settings)}</details>"
+    )
+
+
+def _next(view: View, best: list[Record]) -> str:
+    name = shlex.quote(view.name)
+    lines = [("go on with the search, or look at it", [f"nas resume {name}", f"nas show {name}"])]
+    if best:
+        trial = best[0].trial.number
+        lines.append(("train the winner again with ten seeds", [f"nas train {name} --trial {trial} --seeds 10"]))
+        lines.append(
+            (
+                "take it away: a PyTorch module that needs only torch and torch_geometric",
+                [f"nas export {name} --to DIR", f"nas export {name} --trial K --to DIR"],
+            )
+        )
+    lines.append(("repeat the search from the settings below", ["nas search --config search.toml --name NEW"]))
+    text = "\n".join(f"# {what}\n" + "\n".join(commands) + "\n" for what, commands in lines).rstrip()
+    chosen = "\n".join(
+        f"{f.name} = {written}" for f in fields(Settings) if (written := _toml(getattr(view.settings, f.name)))
+    )
+    return (
+        f"<pre><code>{escape(text)}</code></pre>"
+        f"<details><summary>search.toml</summary><pre><code>{escape(chosen)}</code></pre></details>"
+    )
+
+
+def _toml(value: object) -> str:
+    """A setting as TOML writes it; empty for None, which TOML cannot say."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return '"' + "".join(_escaped(c) for c in value) + '"'
+        case list() | tuple():
+            return "[" + ", ".join(map(_toml, value)) + "]"
+        case dict():
+            return "{" + ", ".join(f"{_toml(str(k))} = {_toml(v)}" for k, v in value.items() if v is not None) + "}"
+        case _:
+            return str(value)
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    return f"\\u{ord(character):04x}" if ord(character) < 32 or ord(character) == 127 else character
+
+
+def _foot(view: View) -> str:
+    version = escape(str(view.versions.get("nas", "")))
+    return f"<footer>Written by nas {version}. This file loads nothing from elsewhere.</footer>"

@@ -1,0 +1,165 @@
+"""What came out of a search, while it is going on and for as long as its folder stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.controllers.base import Trial
+from nas.searchspace.errors import BadInput, RunError
+from nas.study.folder import RunFolder
+from nas.study.plan import Plan, open_store, versions
+from nas.study.records import Record, finished, front, ranked
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from torch import Tensor
+
+    from nas.report.page import View
+
+
+class Result:
+    """The trials of a run and what can be made of them.
+
+    Attributes:
+        name: the run's name.
+        path: the run's folder.
+        records: the finished trials in order.
+    """
+
+    def __init__(self, plan: Plan, folder: RunFolder, records: Sequence[Record] | None = None) -> None:
+        self._plan, self._folder = plan, folder
+        self.name, self.path = folder.name, folder.path
+        self.records = list(open_store(plan, folder).records() if records is None else records)
+
+    @property
+    def plan(self) -> Plan:
+        """What the search was made of: settings, task, space, objectives."""
+        return self._plan
+
+    @property
+    def complete(self) -> bool:
+        """Whether the budget of trials or seconds is spent."""
+        settings = self._plan.settings
+        enough = settings.trials is not None and len(self.records) >= settings.trials
+        elapsed = self.records[-1].elapsed if self.records else 0.0
+        return enough or (settings.seconds is not None and elapsed >= settings.seconds)
+
+    @property
+    def best(self) -> Trial:
+        """The best trial by the first objective.
+
+        Raises:
+            RunError: if no trial succeeded.
+        """
+        found = ranked(self.records)
+        if not found:
+            reasons = {r.trial.reason for r in self.records}
+            raise RunError(
+                f"no trial of {self.name!r} succeeded"
+                + (f"; the {len(self.records)} failed because: {'; '.join(map(str, reasons))}" if reasons else " yet")
+            )
+        return found[0].trial
+
+    @property
+    def pareto(self) -> list[Trial]:
+        """The Pareto front, best by the first objective first."""
+        return [record.trial for record in front(self.records)]
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row per trial: number, state, metrics, knobs (``knob.<path>``), seconds, reason."""
+        import pandas as pd
+
+        rows = []
+        for record in self.records:
+            trial = record.trial
+            knobs = {f"knob.{k}": v for k, v in self._plan.space.knobs(trial.architecture).items()}
+            state = "failed" if trial.values is None else "complete"
+            row = {"number": trial.number, "state": state, "origin": record.origin, "elapsed": record.elapsed}
+            rows.append({**row, "seconds": trial.seconds, "reason": trial.reason, **trial.metrics, **knobs})
+        return pd.DataFrame(rows)
+
+    def trial(self, number: int | None = None) -> Trial:
+        """A trial by number; None is the best.
+
+        Raises:
+            BadInput: if there is no such trial.
+        """
+        if number is None:
+            return self.best
+        if not 0 <= number < len(self.records):
+            last = f"0 to {len(self.records) - 1}" if self.records else "none yet"
+            raise BadInput(f"{self.name!r} has no trial {number}; it has {last}")
+        return self.records[number].trial
+
+    def module(self, number: int | None = None) -> torch.nn.Module:
+        """The trained module of a trial, in inference mode on the CPU; None is the best trial.
+
+        Trials whose weights were not kept are trained again from the same seed.
+        """
+        from nas.searchspace.source import module
+
+        trial = self.trial(number)
+        model = module(trial.architecture, self._plan.task)
+        model.load_state_dict(self.weights(trial))
+        return model.eval()
+
+    def weights(self, trial: Trial) -> dict[str, Tensor]:
+        """The weights of a trial's best epoch, kept or trained again."""
+        from safetensors.torch import load_file
+
+        from nas.training import retrain
+
+        if trial.values is None:
+            raise BadInput(f"trial {trial.number} failed ({trial.reason}) and has no weights; choose another")
+        file = self._folder.weights(trial.number)
+        if not file.is_file():
+            retrain(self._plan, trial.architecture, self.records[trial.number].seed, file)
+        try:
+            return load_file(file)
+        except Exception as error:
+            raise RunError(f"the weights {file} are damaged ({error}); delete the file to train them again") from error
+
+    def export(self, to: str | Path, number: int | None = None) -> list[Path]:
+        """Write a trial as files that need only torch and torch_geometric; returns the files."""
+        from nas.export.files import export
+
+        trial = self.trial(number)
+        facts = {"run": self.name, "trial": trial.number, "metrics": dict(trial.metrics), "versions": dict(versions())}
+        plan = self._plan
+        return export(trial.architecture, plan.space, plan.task, self.weights(trial), Path(to), facts)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the report, one HTML file that opens offline; by default into the run's folder."""
+        from nas.report.page import write
+
+        return write(self.view(), Path(path) if path is not None else self._folder.report)
+
+    def view(self) -> View:
+        """What the report is made from."""
+        from nas.report.page import View
+
+        plan = self._plan
+        return View(
+            name=self.name,
+            settings=plan.settings,
+            objectives=plan.objectives,
+            records=self.records,
+            space=plan.space,
+            task=plan.task,
+            versions=versions(),
+            state="finished" if self.complete else "interrupted",
+            notes=plan.task.notes,
+        )
+
+    def succeeded(self) -> list[Record]:
+        """The trials that did not fail."""
+        return finished(self.records)
+
+    def __repr__(self) -> str:
+        best = f", best {self.best.values}" if ranked(self.records) else ""
+        return f"Result({self.name!r}, {len(self.records)} trials{best})"

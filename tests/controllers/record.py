@@ -1,0 +1,45 @@
+"""The first proposals of every controller, in a text file, so that a change of behaviour is seen and meant.
+
+After such a change, write the file anew and read its difference before handing it in:
+
+    python -m tests.controllers.record
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from nas.controllers import CONTROLLERS, Problem, create
+from tests.controllers.spaces import QUICK, SPACES, judge
+
+FILE = Path(__file__).with_name("recorded.csv")
+SEEDS = (0, 1)
+PROPOSALS = 5
+
+
+def recorded(name: str, seed: int) -> str:
+    """The first proposals in a space without real numbers, as JSON. ``gp`` stays random: its floats differ by machine."""
+    space = SPACES["Flat"]
+    controller = create(name, Problem(space, seed), **({} if name == "gp" else QUICK.get(name, {})))
+    knobs = []
+    for number in range(PROPOSALS):
+        (proposal,) = controller.ask(1)
+        controller.tell(judge(number, [proposal]))
+        knobs.append(space.knobs(proposal))
+    return json.dumps(knobs)
+
+
+def table() -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["controller", "seed", "proposals"])
+    writer.writerows((name, seed, recorded(name, seed)) for name in CONTROLLERS.names() for seed in SEEDS)
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    FILE.write_text(table())
+    print(f"wrote {FILE}")

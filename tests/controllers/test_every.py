@@ -1,0 +1,153 @@
+"""One suite for every registered controller: a new one is in it by being registered."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from nas.controllers import CONTROLLERS, Controller, Problem, Trial, create
+from nas.searchspace.errors import BadInput
+from nas.searchspace.space import Space
+from tests.controllers.spaces import QUICK, SPACES, Single, Twelve, judge, solved
+
+NAMES = CONTROLLERS.names()
+SEARCHING = [name for name in NAMES if name not in ("random", "grid")]
+SEEDED = [name for name in NAMES if name != "grid"]
+several = {name: bool(CONTROLLERS.load(name).multi_objective) for name in NAMES}
+
+
+def make(name: str, space: Space[Any], seed: int = 0, objectives: int = 1) -> Controller:
+    return create(name, Problem(space, seed, objectives), **QUICK.get(name, {}))
+
+
+def space_for(name: str, which: str = "Conditional") -> Space[Any]:
+    """Grid lists, so it takes the finite one."""
+    return SPACES["Flat" if name == "grid" and which == "Conditional" else which]
+
+
+Batch = list[Trial]
+
+
+def search(controller: Controller, past: list[Batch], batches: int, size: int = 1, objectives: int = 1) -> list[Batch]:
+    """``past`` and ``batches`` more; every fifth batch is one of an architecture from elsewhere."""
+    past = list(past)
+    space: Space[Any] = controller.space  # type: ignore[attr-defined]
+    for _ in range(batches):
+        number = sum(map(len, past))
+        if len(past) % 5 == 4:
+            proposed = [space.sample(random.Random(f"elsewhere {number}"))]
+        else:
+            proposed = controller.ask(size)
+        past.append(judge(number, proposed, objectives))
+        controller.tell(past[-1])
+    return past
+
+
+@pytest.mark.parametrize("which", SPACES)
+@pytest.mark.parametrize("name", NAMES)
+def test_proposals_are_architectures_of_the_space(name: str, which: str) -> None:
+    space = space_for(name, which)
+    past = search(make(name, space), [], 12)
+    assert sum(map(len, past)) >= 6
+    for batch in past:
+        for trial in batch:
+            assert type(trial.architecture) is space.of
+            assert space.from_knobs(space.knobs(trial.architecture)) == trial.architecture
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_seeds_make_equal_searches(name: str) -> None:
+    space = space_for(name)
+    assert search(make(name, space, 5), [], 12) == search(make(name, space, 5), [], 12)
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_different_seeds_differ(name: str) -> None:
+    space = space_for(name)
+    assert make(name, space, 5).ask(4) != make(name, space, 6).ask(4)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("which", ["Conditional", "Tiny", "Cell"])
+@pytest.mark.parametrize("name", NAMES)
+def test_resumed_equals_uninterrupted(name: str, which: str, size: int) -> None:
+    space = space_for(name, which)
+    whole = search(make(name, space, 1), [], 16, size)
+    for split in (1, 5, 11, 15):
+        resumed = make(name, space, 1)
+        for batch in whole[:split]:
+            resumed.tell(batch)
+        assert search(resumed, whole[:split], 16 - split, size) == whole
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if several[name]])
+def test_resumed_equals_uninterrupted_with_two_objectives(name: str) -> None:
+    space = space_for(name)
+    whole = search(make(name, space, 1, 2), [], 12, objectives=2)
+    resumed = make(name, space, 1, 2)
+    for batch in whole[:7]:
+        resumed.tell(batch)
+    assert search(resumed, whole[:7], 5, objectives=2) == whole
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_proposals_may_be_told_in_another_order(name: str) -> None:
+    space = space_for(name)
+    controller = make(name, space)
+    for number in range(0, 12, 4):
+        first, second, third, fourth = controller.ask(4)
+        late = controller.ask(1)
+        controller.tell(judge(number, [third, first]))
+        controller.tell(judge(number + 2, [fourth, *late, second]))
+    assert all(type(a) is space.of for a in controller.ask(2))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not several[name]])
+def test_one_objective_only_is_said(name: str) -> None:
+    with pytest.raises(BadInput, match=r"handles one objective and the study has 2.*nsga2"):
+        make(name, SPACES["Flat"], objectives=2)
+
+
+@pytest.mark.parametrize("space", [SPACES["Tiny"], Space(Single)], ids=["tiny", "single"])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_exhausted_space_ends_or_goes_on(name: str, space: Space[Any]) -> None:
+    controller = make(name, space)
+    asked = []
+    for number in range(14):
+        proposed = controller.ask(1)
+        controller.tell([Trial(number, a, (float(number % 3),)) for a in proposed])
+        asked += proposed
+    assert set(asked) <= set(space.enumerate())
+    if name == "grid":
+        assert asked == list(space.enumerate())
+    else:
+        assert len(asked) == 14
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_solves_a_small_problem(name: str) -> None:
+    """Clearly better than random search on 12 independent knobs; one that degrades to random sampling is not."""
+    trials = 40 if name == "gp" else 150
+    assert _best(name, trials) >= _best("random", trials) + 0.07
+
+
+def _best(name: str, trials: int, seed: int = 0) -> float:
+    controller = create(name, Problem(Space(Twelve), seed))
+    best = 0.0
+    for number in range(trials):
+        (proposal,) = controller.ask(1)
+        best = max(best, solved(proposal))
+        controller.tell([Trial(number, proposal, (solved(proposal),))])
+    return best
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_trials_failing_ends_nothing(name: str) -> None:
+    space = space_for(name)
+    controller = make(name, space)
+    for number in range(12):
+        (proposal,) = controller.ask(1)
+        controller.tell([Trial(number, proposal, None, reason="not a number")])
+    assert type(controller.ask(1)[0]) is space.of

@@ -1,0 +1,244 @@
+"""Files: where they are looked for, that they are only read, and that nothing half-made is ever left."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric import datasets
+
+from nas.data import CATALOGUE, load, planetoid
+from nas.data.sources import read
+from nas.searchspace.errors import BadInput, RunError
+from nas.searchspace.task import SPLITS
+
+
+def airports(raw: Path) -> None:
+    """Raw files of a ring of 30 airports with 3 classes."""
+    raw.mkdir(parents=True)
+    labels = "".join(f"\n{100 + i} {i % 3}" for i in range(30)) + "\n"
+    (raw / "labels-brazil-airports.txt").write_text("node label" + labels)
+    (raw / "brazil-airports.edgelist").write_text("".join(f"{100 + i} {100 + (i + 1) % 30}\n" for i in range(30)))
+
+
+def tree(folder: Path) -> list[tuple[str, int]]:
+    return sorted((str(p.relative_to(folder)), p.stat().st_mtime_ns) for p in folder.rglob("*"))
+
+
+@pytest.fixture
+def root(tmp_path, cache) -> Path:
+    airports(tmp_path / "data" / "brazil" / "raw")
+    return tmp_path / "data"
+
+
+def test_the_data_folder_is_only_read_and_found_both_ways(root, cache, monkeypatch):
+    before = tree(root)
+    task = load("Brazil", root=root)
+    assert (task.features, task.outputs) == (30, 3)
+    assert "30 became 60" in task.notes[0]
+    assert task.transforms == ("undirected",)
+    monkeypatch.setenv("NAS_DATA", str(root))
+    assert load("brazil") == task
+    assert tree(root) == before
+    assert not list(cache.rglob("*.partial"))
+
+
+def test_changed_files_are_read_again(root):
+    first = load("brazil", root=root)
+    labels = root / "brazil" / "raw" / "labels-brazil-airports.txt"
+    labels.write_text(labels.read_text().replace("100 0", "100 1"))
+    os.utime(labels, ns=(1, 1))
+    assert load("brazil", root=root).identity != first.identity
+
+
+def test_processes_at_once_prepare_once(root, monkeypatch):
+    made = []
+    process = datasets.Airports.process
+    monkeypatch.setattr(datasets.Airports, "process", lambda self: (made.append(1), process(self))[1])
+    with ThreadPoolExecutor(4) as pool:
+        tasks = list(pool.map(lambda _: load("brazil", root=root), range(4)))
+    assert len(made) == 1
+    assert all(task == tasks[0] for task in tasks)
+
+
+def test_what_a_killed_process_left_is_no_harm(root, cache, monkeypatch):
+    def killed(self):
+        Path(self.processed_paths[0]).write_text("half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets.Airports, "process", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load("brazil", root=root)
+    home = next(cache.rglob("*.lock")).with_suffix("")
+    assert not home.exists()
+    leftover = home.with_name(home.name + ".partial")
+    leftover.mkdir()
+    (leftover / "brazil").write_text("junk")
+    assert load("brazil", root=root).outputs == 3
+
+
+def test_files_that_are_nowhere_are_downloaded_once(cache, monkeypatch):
+    asked = []
+
+    def download(self):
+        asked.append(self.raw_dir)
+        Path(self.raw_dir).rmdir()
+        airports(Path(self.raw_dir))
+
+    monkeypatch.setattr(datasets.Airports, "download", download)
+    assert load("brazil") == load("brazil")
+    assert len(asked) == 1
+    assert (cache / "data" / "downloads" / "brazil" / "raw").is_dir()
+
+
+def test_no_files_and_no_network_says_where_it_looked(tmp_path, cache, monkeypatch):
+    def download(self):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(datasets.Airports, "download", download)
+    with pytest.raises(RunError) as caught:
+        load("brazil", root=tmp_path)
+    text = str(caught.value)
+    assert str(tmp_path / "brazil" / "raw") in text
+    assert str(cache / "data" / "downloads") in text
+    assert "no route to host" in text
+    assert "NAS_DATA" in text
+    assert "--data-root" in text
+    assert not list(cache.rglob("raw"))
+
+
+def test_missing_and_damaged_files_are_named(root):
+    raw = root / "brazil" / "raw"
+    (raw / "brazil-airports.edgelist").write_text("100 what\n")
+    with pytest.raises(BadInput, match=r"brazil could not be read from .*ValueError.*get them again"):
+        load("brazil", root=root)
+    (raw / "brazil-airports.edgelist").unlink()
+    with pytest.raises(BadInput, match=r"raw lacks brazil-airports\.edgelist; add what is missing"):
+        load("brazil", root=root)
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_set(root, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(RunError, match=r"cannot be written .*set NAS_CACHE"):
+        load("brazil", root=root)
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.mkdir, ("owned",)
+
+
+def test_a_hostile_pickle_is_refused_and_not_run(tmp_path, cache, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    raw = tmp_path / "Cora" / "raw"
+    raw.mkdir(parents=True)
+    for part in ("x", "tx", "allx", "y", "ty", "ally", "graph"):
+        (raw / f"ind.cora.{part}").write_bytes(pickle.dumps(Hostile(), protocol=2))
+    (raw / "ind.cora.test.index").write_text("0\n")
+    with pytest.raises(BadInput, match=r"ind\.cora\.allx was refused: it asks Python for 'posix\.mkdir'|'nt\.mkdir'"):
+        load("cora", root=tmp_path)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_damaged_and_unfit_pickles_are_named(tmp_path):
+    path = tmp_path / "ind.cora.x"
+    for content, message in [
+        (b"", "is damaged .EOFError"),
+        (b"\x80\x02garbage", "is damaged"),
+        (pickle.dumps([1, 2]), "must hold a table of numbers; it holds list"),
+        (pickle.dumps(np.array([[None]])), "must hold a table of numbers"),
+        (sparse(np.array([0, 9], dtype=np.int32)), "is damaged .ValueError"),
+        (pickle.dumps(np.zeros(3)), "must hold a table of numbers"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(BadInput, match=message):
+            planetoid._array(path)
+    for graph, message in [
+        ([1], "must hold a dict"),
+        ({0: ["a"]}, "must hold a dict"),
+        ({0: [7]}, "links nodes 0 to 7, but"),
+    ]:
+        with pytest.raises(BadInput, match=message):
+            planetoid._edges(graph, 3, path)
+
+
+def sparse(indices: np.ndarray) -> bytes:
+    """A pickled 2 x 3 sparse matrix with these column indices."""
+    from scipy.sparse import csr_matrix
+
+    matrix = csr_matrix((np.ones(2), np.array([0, 1]), np.array([0, 1, 2])), shape=(2, 3))
+    matrix.indices = indices
+    return pickle.dumps(matrix)
+
+
+def test_a_sparse_matrix_is_read_dense(tmp_path):
+    (tmp_path / "a").write_bytes(sparse(np.array([2, 0], dtype=np.int32)))
+    assert planetoid._array(tmp_path / "a").tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("name", ["Cora", "CiteSeer", pytest.param("PubMed", marks=pytest.mark.slow)])
+def test_planetoid_equals_what_pyg_reads(name, nas_data):
+    from torch_geometric.io import read_planetoid_data
+
+    raw = nas_data / name / "raw"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours = planetoid.read(raw, name)
+    with warnings.catch_warnings():  # PyG's reader goes through scipy's deprecated path
+        theirs = read_planetoid_data(str(raw), name)
+    assert set(ours.keys()) == set(theirs.keys())
+    for key in ("x", "y", "edge_index", "train_mask", "val_mask", "test_mask"):
+        assert torch.equal(ours[key], theirs[key]), key
+
+
+SLOW = {"cs", "chameleon", "computers", "tolokers", "nci1", "pubmed"}
+SIZES = {
+    "digits": (50, 100, 1647),
+    "cora": (140, 500, 1000),
+    "citeseer": (120, 500, 1000),
+    "pubmed": (60, 500, 1000),
+    "photo": (160, 240, 7250),
+    "computers": (200, 300, 13252),
+    "cs": (300, 450, 17583),
+    "texas": (87, 59, 37),
+    "wisconsin": (120, 80, 51),
+    "chameleon": (1092, 729, 456),
+    "actor": (3648, 2432, 1520),
+    "minesweeper": (5000, 2500, 2500),
+    "tolokers": (5879, 2939, 2940),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in CATALOGUE])
+def test_every_data_set_is_as_the_catalogue_says(name, nas_data, shared_cache, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(shared_cache))
+    entry = CATALOGUE[name]
+    graphs = read(entry, nas_data)
+    assert len(graphs) == entry.graphs
+    assert sum(graph.num_nodes for graph in graphs) == entry.nodes
+    assert sum(graph.num_edges for graph in graphs) == entry.edges
+    assert graphs[0].num_features == entry.features
+    task = load(name, root=nas_data)
+    assert (task.level, task.outputs, task.split) == (entry.level, entry.classes, entry.split)
+    assert task.metric == (entry.metric or "accuracy")
+    assert task.features == (entry.features or 65)
+    sizes = tuple(len(task.batches(split)[0].y) for split in SPLITS)
+    if name in SIZES:
+        assert sizes == SIZES[name]
+    else:
+        items = entry.nodes if entry.level == "node" else entry.graphs
+        share = 0.2 if entry.level == "node" else 0.1
+        assert sum(sizes) == items
+        assert all(abs(size - share * items) <= entry.classes for size in sizes[1:])
+    assert ("row-normalise" in task.transforms) == entry.normalise
+    if entry.normalise:
+        sums = task.train[0].x.sum(1)
+        assert bool(((sums - 1).abs() < 1e-4).logical_or(sums == 0).all())

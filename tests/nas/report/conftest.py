@@ -1,0 +1,85 @@
+"""Made-up searches: architectures of the built-in spaces with invented scores."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nas.controllers.base import Trial
+from nas.report.page import View
+from nas.searchspace.spaces.registry import find
+from nas.searchspace.task import Task
+from nas.settings import Settings
+from nas.study.objectives import Objective
+from nas.study.records import Record
+
+ACCURACY, PARAMS = Objective("accuracy", True), Objective("params", False)
+TASK = Task(
+    name="toy",
+    level="node",
+    target="multiclass",
+    features=12,
+    outputs=3,
+    metric="accuracy",
+    split="given",
+    identity="x",
+)
+VERSIONS = {"nas": "0.1.0", "python": "3.11", "torch": "2.13.0"}
+
+
+def _record(
+    number: int, architecture: Any, objectives: tuple[Objective, ...], rng: random.Random, reason: str | None = None
+) -> Record:
+    if reason is not None:
+        return Record(Trial(number, architecture, None, {}, 1.0, reason), 2.0 * number + 1, "evolution")
+    accuracy, params = rng.uniform(0.5, 0.9), float(rng.randint(100, 10**6))
+    metrics = {
+        "valid_accuracy": accuracy,
+        "test_accuracy": accuracy - 0.01,
+        "params": params,
+        "bytes": 4 * params,
+        "seconds": 1.5,
+        "latency": 0.001,
+        "epochs": 100.0,
+        "best_epoch": 40.0,
+    }
+    values = tuple(o.value(metrics[o.key]) for o in objectives)
+    return Record(Trial(number, architecture, values, metrics, 1.5), 2.0 * number + 1, "evolution")
+
+
+def _view(
+    space: str = "agnn",
+    trials: int = 20,
+    objectives: tuple[Objective, ...] = (ACCURACY,),
+    failures: dict[int, str] | None = None,
+    task: Task = TASK,
+    **changed: Any,
+) -> View:
+    """A search; the trials whose numbers are in ``failures`` failed for that reason."""
+    rng = random.Random(0)
+    bound = find(space).for_task(task)
+    records = [_record(i, bound.sample(rng), objectives, rng, (failures or {}).get(i)) for i in range(trials)]
+    settings = Settings(data=task.name, space=space)
+    given = {
+        "name": "toy-1",
+        "settings": settings,
+        "objectives": objectives,
+        "records": records,
+        "space": bound,
+        "task": task,
+        "versions": VERSIONS,
+        "state": "finished",
+    }
+    return View(**(given | changed))
+
+
+@pytest.fixture
+def view() -> Callable[..., View]:
+    """Makes a search of a toy data set: ``view(space, trials, objectives, failures, ...)``."""
+    return _view
+
+
+@pytest.fixture
+def task() -> Task:
+    return TASK

@@ -1,0 +1,90 @@
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.report import charts
+from nas.report.scales import Scale, around, printer
+from nas.study.objectives import Objective
+
+ACCURACY, PARAMS = Objective("accuracy", True), Objective("params", False)
+sensible = st.floats(-1e9, 1e9).filter(lambda v: v == 0 or abs(v) > 1e-6)
+
+
+@given(st.lists(sensible, min_size=1, max_size=20))
+def test_an_axis_holds_its_values_and_has_round_ticks_inside(values):
+    scale = around(values, 10.0, 110.0)
+    assert scale.low < scale.high
+    assert all(10.0 - 1e-6 <= scale(v) <= 110.0 + 1e-6 for v in values)
+    ticks = scale.ticks(6)
+    assert ticks == sorted(ticks)
+    assert 1 <= len(ticks) <= 7
+    room = 1e-9 * max(abs(scale.low), abs(scale.high))
+    assert all(scale.low - room <= t <= scale.high + room for t in ticks)
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1.01, 1e8))
+def test_a_logarithmic_axis_has_two_ticks_at_least(low, factor):
+    ticks = Scale(low, low * factor, 0.0, 1.0, log=True).ticks(6)
+    assert 2 <= len(ticks) <= 7
+    assert all(low * (1 - 1e-9) <= t <= low * factor * (1 + 1e-9) for t in ticks)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.sampled_from(["accuracy", "seconds", "rmse", "latency"]))
+def test_no_two_ticks_are_written_alike(low, span, name):
+    ticks = Scale(low, low + span, 0.0, 1.0).ticks(6)
+    written, _ = printer(name, ticks)
+    assert len({written(t) for t in ticks}) == len(ticks)
+
+
+def test_equal_factors_are_equally_far_apart_on_a_logarithmic_axis():
+    scale = Scale(1.0, 10_000.0, 0.0, 100.0, log=True)
+    assert math.isclose(scale(100.0), 50.0)
+
+
+@pytest.mark.parametrize("against", ["trials", "time"])
+def test_every_trial_has_its_mark(view, against):
+    made = view(trials=40, failures={3: "NaN", 7: "out of memory"})
+    svg = charts.best_so_far(made, against=against).partition("<figcaption")[0]
+    assert svg.count("<circle class='dot'") + svg.count("<path class='far'") == 38
+    assert svg.count("<path class='cross'") == 2
+    assert "trial 7 failed: out of memory" in svg
+
+
+def test_the_curve_never_falls(view):
+    svg = charts.best_so_far(view(trials=40), against="trials").partition("<figcaption")[0]
+    path = re.search(r"<path class='best' d='M[\d.]+ ([\d.]+)([^']*)'", svg)
+    assert path is not None
+    heights = [float(path[1]), *map(float, re.findall(r"V([\d.]+)", path[2]))]
+    assert heights == sorted(heights, reverse=True)  # up on a page is a smaller number
+
+
+def test_the_front_is_drawn_from_end_to_end(view):
+    made = view(trials=40, objectives=(ACCURACY, PARAMS))
+    svg = charts.pareto(made, 1)
+    line = re.search(r"<polyline class='front' points='([^']*)'", svg)
+    assert line is not None
+    points = [tuple(map(float, p.split(","))) for p in line[1].split()]
+    assert len(points) == len(made.front)
+    assert points == sorted(points, key=lambda p: (p[0], -p[1]))
+    assert [y for _, y in points] == sorted((y for _, y in points), reverse=True)
+    assert f"trial {made.best[0].trial.number}:" in svg
+
+
+def test_a_hopeless_trial_does_not_flatten_the_others(view):
+    from dataclasses import replace
+
+    made = view(trials=20)
+    records = list(made.records)
+    good = [0.8 + 0.001 * i for i in range(20)]
+    good[5] = 0.1
+    records = [
+        replace(r, trial=replace(r.trial, values=(v,), metrics={"valid_accuracy": v}))
+        for r, v in zip(records, good, strict=True)
+    ]
+    svg = charts.best_so_far(replace(made, records=records), against="trials").partition("<figcaption")[0]
+    assert svg.count("<path class='far'") == 1
+    heights = [float(y) for y in re.findall(r"cy='([\d.]+)'", svg)]
+    assert max(heights) - min(heights) > 150
