@@ -64,6 +64,10 @@ class Knobs:
         """
         return self.space.decode(suggestions(trial))
 
+    def values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of the knobs that the parameters of a trial stand for."""
+        return dict(params)
+
     def write(self, architecture: Any) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
         """Parameters and distributions of an architecture."""
         domains = self.space.domains(architecture)
@@ -91,10 +95,11 @@ class EveryKnob(Knobs):
         return self.distributions
 
     def read(self, trial: Trial) -> Any:
-        params = trial.params
-        return self.space.decode(
-            lambda path, _: self.options[path][params[path]] if path in self.options else params[path]
-        )
+        values = self.values(trial.params)
+        return self.space.decode(lambda path, _: values[path])
+
+    def values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return {path: self.options[path][raw] if path in self.options else raw for path, raw in params.items()}
 
     def write(self, architecture: Any) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
         active = self.space.knobs(architecture)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas.controllers.base import Counted, Problem, Trial
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 ATTEMPTS = 20
-"""So many proposals in a row may be forbidden by the space before a random architecture takes their place."""
+"""Repairs of a forbidden proposal that are tried before a random architecture takes its place."""
 
 
 def quiet_study(objectives: int) -> Study:
@@ -51,19 +52,31 @@ class OptunaController(Counted):
 
     def propose(self) -> Any:
         rng = self.next_rng()
-        for _ in range(ATTEMPTS):
-            self.prepare(rng.getrandbits(32))
-            inner = self.study.ask(self.knobs.fixed())
-            try:
-                architecture = self.knobs.read(inner)
-            except Forbidden:
-                self.fail(inner)
-            else:
-                self.pending.append((architecture, inner))
-                return architecture
-        architecture = self.space.sample(rng)
-        self.pending.append((architecture, None))
+        self.prepare(rng.getrandbits(32))
+        inner = self.study.ask(self.knobs.fixed())
+        try:
+            architecture = self.knobs.read(inner)
+        except Forbidden:
+            # the sampler might insist, so it is not asked again
+            architecture = self.repair(self.knobs.values(inner.params), rng)
+            self.fail(inner)
+            self.pending.append((architecture, None))
+        else:
+            self.pending.append((architecture, inner))
         return architecture
+
+    def repair(self, values: Mapping[str, Any], rng: random.Random) -> Any:
+        """An allowed architecture that shares most knobs with a forbidden proposal."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self.space.decode(
+                    lambda path, domain, share=attempt / ATTEMPTS: (  # type: ignore[misc]
+                        domain.sample(rng) if path not in values or rng.random() < share else values[path]
+                    )
+                )
+            except Forbidden:
+                continue
+        return self.space.sample(rng)
 
     def take(self, architecture: Any) -> OptunaTrial | None:
         """The inner trial of a pending proposal, which is pending no longer; None if there is none."""
@@ -152,4 +165,6 @@ class LivingSampler(OptunaController):
         """A running inner trial of the given architecture."""
         params, distributions = self.knobs.write(architecture)
         self.study.enqueue_trial(params)
-        return self.study.ask(distributions)
+        inner = self.study.ask(distributions)
+        _ = inner.relative_params  # has the sampler note what it needs to know, such as the trial's generation
+        return inner

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from nas.evaluation.job import Failed
 from nas.metrics import Metric, loss, resolve_metric
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Split, Task
+
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 GRAPHS_AT_ONCE = 512
 """Graphs in one forward pass where no gradient is needed."""

@@ -223,10 +223,9 @@ class _Layout:
             apart = min(14.0, 2 * half / max(1, len(entering) - 1))
             wanted = [min(max(origin[i], centre[box] - half), centre[box] + half) for i in entering]
             level = _isotonic([w - apart * k for k, w in enumerate(wanted)], [1.0] * len(wanted))
-            over = max(0.0, level[-1] + apart * (len(level) - 1) - centre[box] - half)
-            under = max(0.0, centre[box] - half - level[0])
+            low, high = centre[box] - half, centre[box] + half - apart * (len(level) - 1)
             for k, i in enumerate(entering):
-                ports[i] = level[k] + apart * k - over + under
+                ports[i] = min(max(level[k], low), high) + apart * k
         return ports
 
 

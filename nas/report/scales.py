@@ -39,7 +39,7 @@ class Scale:
                 inside = [t for t in inside if self.low <= t <= self.high]
                 if len(inside) <= most:
                     break
-            inside = inside[:: math.ceil(len(inside) / most)]
+            inside = inside[:: max(1, math.ceil(len(inside) / most))]
             return inside if len(inside) > 1 else Scale(self.low, self.high, 0, 1).ticks(most)
         step = _step((self.high - self.low) / most)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)

@@ -136,7 +136,7 @@ def number(name: str, value: float | None) -> str:
 
 def duration(seconds: float) -> str:
     """``0.52 s``, ``12.3 s``, ``3 min 10 s``, ``2 h 5 min``."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -148,7 +148,7 @@ def duration(seconds: float) -> str:
 def size(count: float) -> str:
     """Bytes in the unit that leaves the fewest digits."""
     for unit in ("B", "kB", "MB"):
-        if count < 1000:
+        if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} GB"

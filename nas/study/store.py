@@ -6,6 +6,7 @@ Each finished trial is written once and whole; nothing is ever left running in t
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -60,7 +61,9 @@ class Store:
                 study = optuna.create_study(storage=backend, study_name=name, directions=directions)
         except optuna.exceptions.DuplicatedStudyError:
             raise RunError(f"the storage has a study {name!r} already; choose another --name") from None
-        study.set_metric_names([o.label for o in objectives])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names([o.label for o in objectives])
         study.set_user_attr(HEADER, dict(header))
         return Store(study, space, objectives)
 

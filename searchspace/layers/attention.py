@@ -2,7 +2,32 @@
 
 import torch
 import torch.nn.functional as F
-from torch_geometric.utils import add_remaining_self_loops, degree, scatter, softmax
+from torch_geometric.utils import add_remaining_self_loops, degree, scatter, softmax, sort_edge_index
+
+
+class SparseSum(torch.autograd.Function):
+    """``[nodes, width]``: row i sums value(e) x[source(e)] over its incoming edges e, as a sparse matrix product.
+
+    Edges are sorted by target; those of node i are ``start[i]`` to ``start[i + 1]``.
+    """
+
+    @staticmethod
+    def forward(ctx, value, x, start, source, target):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(value, x, start, source, target)
+        return torch.sparse_csr_tensor(start, source, value, (len(x), len(x)), check_invariants=False) @ x
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        value, x, _, source, target = ctx.saved_tensors
+        grad_value = grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_value = (grad[target] * x[source]).sum(-1)
+        if ctx.needs_input_grad[1]:
+            source, order = source.sort(stable=True)
+            start = torch.searchsorted(source, torch.arange(len(x) + 1))
+            size = (len(x), len(x))
+            grad_x = torch.sparse_csr_tensor(start, target[order], value[order], size, check_invariants=False) @ grad
+        return grad_value, grad_x, None, None, None
 
 
 class AttentionConv(torch.nn.Module):
@@ -63,20 +88,46 @@ class AttentionConv(torch.nn.Module):
     def forward(self, x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
         nodes = x.size(0)
         edge_index, _ = add_remaining_self_loops(edge_index, num_nodes=nodes)
+        edge_index = sort_edge_index(edge_index, num_nodes=nodes, sort_by_row=False)
         source, target = edge_index[0], edge_index[1]
         h = self.linear(x).view(nodes, self.heads, self.width)
-        messages = h[source]
         weight = self.coefficients(h, source, target, nodes)
-        if weight is not None:
-            messages = messages * weight.unsqueeze(-1)
-        reduce = "sum" if self.aggregate == "mlp" else self.aggregate
-        out: torch.Tensor = scatter(messages, target, dim=0, dim_size=nodes, reduce=reduce)
+        if torch.compiler.is_exporting() or x.device.type != "cpu":
+            messages = h[source] if weight is None else h[source] * weight.unsqueeze(-1)
+            out = scatter(messages, target, dim=0, dim_size=nodes, reduce="max" if self.aggregate == "max" else "sum")
+        else:
+            out = self.sparse(h, weight, source, target)
+        if self.aggregate == "mean":
+            out = out / degree(target, nodes, dtype=out.dtype).view(-1, 1, 1)
         if self.aggregate == "mlp":
             out = self.mlp(out)
         if self.combine == "mlp":
             out = torch.relu(self.merge(torch.cat([out, h], dim=-1)))
         out = out.flatten(1) if self.concat else out.mean(dim=1)
         return out + self.bias
+
+    def sparse(
+        self, h: torch.Tensor, weight: torch.Tensor | None, source: torch.Tensor, target: torch.Tensor
+    ) -> torch.Tensor:
+        """The sum or maximum as sparse matrix products: many times faster on a CPU than messages of every edge."""
+        start = torch.searchsorted(target, torch.arange(len(h) + 1))
+        if weight is None or weight.size(1) == 1:  # one matrix for all heads
+            value = h.new_ones(len(source)) if weight is None else weight.squeeze(1)
+            return self.product(value, h.flatten(1), start, source, target).view_as(h)
+        heads = zip(weight.unbind(1), h.unbind(1), strict=True)
+        return torch.stack([self.product(w, x.contiguous(), start, source, target) for w, x in heads], dim=1)
+
+    def product(
+        self, value: torch.Tensor, x: torch.Tensor, start: torch.Tensor, source: torch.Tensor, target: torch.Tensor
+    ) -> torch.Tensor:
+        """One sparse matrix times ``[nodes, width]``."""
+        value = value.contiguous()
+        if self.aggregate != "max":
+            return SparseSum.apply(value, x, start, source, target)
+        if ((source[1:] == source[:-1]) & (target[1:] == target[:-1])).any():  # the product wants edges to differ
+            return scatter(x[source] * value.unsqueeze(1), target, dim=0, dim_size=len(x), reduce="max")
+        matrix = torch.sparse_csr_tensor(start, source, value, (len(x), len(x)), check_invariants=False)
+        return torch.sparse.mm(matrix, x, "amax")
 
     def coefficients(
         self, h: torch.Tensor, source: torch.Tensor, target: torch.Tensor, nodes: int

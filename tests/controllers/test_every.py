@@ -74,22 +74,23 @@ def test_different_seeds_differ(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str, which: str, size: int) -> None:
     space = space_for(name, which)
-    whole = search(make(name, space, 1), [], 16, size)
-    for split in (1, 5, 11, 15):
+    batches = 8 if name == "gp" else 16
+    whole = search(make(name, space, 1), [], batches, size)
+    for split in (1, 5, 7, 15)[: batches // 4]:
         resumed = make(name, space, 1)
         for batch in whole[:split]:
             resumed.tell(batch)
-        assert search(resumed, whole[:split], 16 - split, size) == whole
+        assert search(resumed, whole[:split], batches - split, size) == whole
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if several[name]])
 def test_resumed_equals_uninterrupted_with_two_objectives(name: str) -> None:
     space = space_for(name)
-    whole = search(make(name, space, 1, 2), [], 12, objectives=2)
+    whole = search(make(name, space, 1, 2), [], 9, objectives=2)
     resumed = make(name, space, 1, 2)
-    for batch in whole[:7]:
+    for batch in whole[:6]:
         resumed.tell(batch)
-    assert search(resumed, whole[:7], 5, objectives=2) == whole
+    assert search(resumed, whole[:6], 3, objectives=2) == whole
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,7 +130,7 @@ def test_an_exhausted_space_ends_or_goes_on(name: str, space: Space[Any]) -> Non
 @pytest.mark.parametrize("name", SEARCHING)
 def test_solves_a_small_problem(name: str) -> None:
     """Clearly better than random search on 12 independent knobs; one that degrades to random sampling is not."""
-    trials = 40 if name == "gp" else 150
+    trials = 30 if name == "gp" else 150
     assert _best(name, trials) >= _best("random", trials) + 0.07
 
 
