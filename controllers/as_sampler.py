@@ -42,6 +42,7 @@ class ControllerSampler(BaseSampler):
         self._others = RandomSampler(seed=seed)
         self._controller: Controller | None = None
         self._proposed: dict[int, Any] = {}
+        self._unused: list[Any] = []
         self._told: set[int] = set()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -52,7 +53,7 @@ class ControllerSampler(BaseSampler):
             if past.state.is_finished() and past.number not in self._told:
                 self._told.add(past.number)
                 self._tell(self._controller, study, past)
-        proposal = self._controller.ask(1)
+        proposal = [self._unused.pop(0)] if self._unused else self._controller.ask(1)
         if not proposal:
             return {}
         self._proposed[trial.number] = proposal[0]
@@ -64,6 +65,8 @@ class ControllerSampler(BaseSampler):
             architecture = self._space.decode(lambda path, _: past.params[path])
         except (KeyError, BadInput):  # failed before all knobs were suggested, or of another space
             architecture = proposed
+        if proposed not in (None, architecture):  # the trial had been enqueued with other values
+            self._unused.append(proposed)
         if architecture is not None:
             values = _larger_is_better(past.values, study.directions) if past.state.name == "COMPLETE" else None
             controller.tell([Trial(past.number, architecture, values)])

@@ -62,7 +62,9 @@ def at_least(least: int, **option: Any) -> None:
     """
     for name, value in option.items():
         if type(value) is not int or value < least:
-            raise BadInput(f"the option {name!r} of a controller must be a whole number, {least} or more; got {value!r}")
+            raise BadInput(
+                f"the option {name!r} of a controller must be a whole number, {least} or more; got {value!r}"
+            )
 
 
 class Controller(Protocol):

@@ -28,9 +28,7 @@ class Evolution(Counted):
         super().__init__(problem)
         at_least(1, population=population, sample=sample)
         if sample > population:
-            raise BadInput(
-                f"evolution cannot sample {sample} rivals from a population of {population}; lower sample"
-            )
+            raise BadInput(f"evolution cannot sample {sample} rivals from a population of {population}; lower sample")
         self.size = population
         self.sample = sample
         self.population: deque[tuple[float, Any]] = deque(maxlen=population)

@@ -28,11 +28,7 @@ def distribution(domain: Domain) -> BaseDistribution:
 
 
 def suggestions(trial: Trial) -> Pick:
-    """For ``space.decode``: every active knob is suggested by an Optuna trial.
-
-        def objective(trial):
-            architecture = space.decode(suggestions(trial))
-    """
+    """Has an Optuna trial suggest every active knob: ``space.decode(suggestions(trial))`` inside an objective."""
 
     def pick(path: str, domain: Domain) -> Any:
         match domain:

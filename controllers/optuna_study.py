@@ -133,7 +133,7 @@ class LivingSampler(OptunaController):
     The inner trial that was asked for is the one that is told. A told architecture that is not pending is asked for
     first, so that replaying the past brings the sampler into the same state; if the answer is another architecture,
     that answer fails and the told one is enqueued, which is Optuna's way to hand a sampler an architecture from
-    elsewhere.
+    elsewhere (whether it learns from it is the sampler's affair).
     """
 
     def prepare(self, seed: int) -> None:
@@ -165,6 +165,4 @@ class LivingSampler(OptunaController):
         """A running inner trial of the given architecture."""
         params, distributions = self.knobs.write(architecture)
         self.study.enqueue_trial(params)
-        inner = self.study.ask(distributions)
-        _ = inner.relative_params  # has the sampler note what it needs to know, such as the trial's generation
-        return inner
+        return self.study.ask(distributions)

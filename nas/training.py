@@ -12,8 +12,10 @@ from typing import Any
 
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
+from nas.evaluation.sparse_features import with_sparse_features
 from nas.searchspace.errors import RunError
 from nas.searchspace.source import source
+from nas.searchspace.task import Task
 from nas.study.plan import Plan
 from nas.study.search import recipe_of
 
@@ -49,13 +51,18 @@ def job(plan: Plan, architecture: Any, seed: int, weights: Path | None = None) -
     )
 
 
+def prepared(plan: Plan) -> Task:
+    """The plan's task as the search's own executor trains on it."""
+    return with_sparse_features(plan.task.to(plan.device))
+
+
 def retrain(plan: Plan, architecture: Any, seed: int, weights: Path) -> Outcome:
     """Train once and keep the weights.
 
     Raises:
         RunError: if the training fails.
     """
-    outcome = evaluate(job(plan, architecture, seed, weights), plan.task.to(plan.device))
+    outcome = evaluate(job(plan, architecture, seed, weights), prepared(plan))
     if outcome.reason is not None:
         raise RunError(f"the training failed: {outcome.reason}")
     return outcome
@@ -81,7 +88,7 @@ def train_seeds(
             done = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunError(f"{file} is damaged ({error}); delete it to train again") from error
-    task = plan.task.to(plan.device)
+    task = prepared(plan)
     for seed in seeds:
         if str(seed) in done:
             progress(seed, Outcome(done[str(seed)]))

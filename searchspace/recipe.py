@@ -27,7 +27,7 @@ class Recipe:
     lr: float = 0.01
     weight_decay: float = 5e-4
     epochs: int = 200
-    patience: int = 50
+    patience: int = 30
     batch_size: int = 64
     cosine: bool = False
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from nas.cli.output import json_option, print_json, print_table, print_trials, result_json, runs_option, stdout
+from nas.cli.output import json_option, print_architecture, print_json, print_table, print_trials, result_json, runs_option, stdout
 from nas.searchspace.errors import BadInput, NasError
 
 
@@ -65,6 +65,8 @@ def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     print_trials(result, best, f"{run}: best {len(best)} of {len(result.records)} trials")
     if len(result.plan.objectives) > 1:
         print_trials(result, front(result.records), "Pareto front")
+    if best:
+        print_architecture(result, best[0].trial.number)
     failures: dict[str, int] = {}
     for record in result.records:
         if record.trial.reason:

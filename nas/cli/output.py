@@ -28,7 +28,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
-    """A table on stdout; numbers are set right, the last column may wrap."""
+    """A table on stdout; numbers are set right."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -36,8 +36,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(columns):
         number = all(isinstance(row[i], int | float) or row[i] in ("", "-") for row in rows) and bool(rows)
-        last = i == len(columns) - 1
-        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=not last)
+        table.add_column(name, justify="right" if number else "left", overflow="ellipsis" if i else "fold")
     for row in rows:
         table.add_row(*(Text(shown(value)) for value in row))
     stdout().print(table)
@@ -102,8 +101,6 @@ def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
 
 def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
     """The table of trials that ends a search."""
-    from nas.searchspace.encodings import text
-
     objectives, metric = result.plan.objectives, result.plan.task.metric
     shown_metrics = [o.name for o in objectives if o.key != o.name] or [metric]
     costs = [name for name in ("params", "seconds") if name not in [o.name for o in objectives]]
@@ -113,13 +110,33 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
         metrics = record.trial.metrics
         numbers = [*(metrics.get(o.key) for o in objectives), *(metrics.get(f"test_{m}") for m in shown_metrics)]
         costs_of = [metrics.get(name) for name in costs]
-        rows.append([record.trial.number, *numbers, *costs_of, compact(text(record.trial.architecture))])
+        rows.append([record.trial.number, *numbers, *costs_of, brief(record.trial.architecture)])
     print_table(columns, rows, title)
 
 
-def compact(text: str) -> str:
-    """Knobs without the names that repeat: ``layers.0.`` becomes ``0.``."""
-    return " ".join(part.removeprefix("layers.").removeprefix("nodes.") for part in text.split())
+def brief(architecture: Any) -> str:
+    """The values of the knobs alone, the items of a repeat set apart: ``64 gat 8 | 16 gcn 1``."""
+    from nas.searchspace.decode import walk
+
+    groups: dict[str, list[str]] = {}
+    for path, _, value in walk(architecture):
+        groups.setdefault(path.rpartition(".")[0], []).append(str(value))
+    return " | ".join(" ".join(values) for values in groups.values())
+
+
+def print_architecture(result: Result, number: int) -> None:
+    """The knobs of one trial by name, after the table of which it is the winner."""
+    from nas.searchspace.encodings import text
+
+    print_table([f"trial {number}"], [[part] for part in _wrapped(text(result.trial(number).architecture))])
+
+
+def _wrapped(text: str) -> list[str]:
+    """The knobs of one repeated item in a line."""
+    lines: dict[str, list[str]] = {}
+    for part in text.split(" "):
+        lines.setdefault(part.partition("=")[0].rpartition(".")[0], []).append(part)
+    return [" ".join(parts) for parts in lines.values()]
 
 
 def _heading(objective: Objective) -> str:

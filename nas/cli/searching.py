@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli.output import json_option, print_json, print_trials, result_json, runs_option, stderr
+from nas.cli.output import json_option, print_architecture, print_json, print_trials, result_json, runs_option, stderr
 from nas.searchspace.errors import BadInput, RunError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ TOP = 10
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
 @click.option("--workers", type=int, help="Processes that train at the same time.  [default: 1]")
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
-@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 50]")
+@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 30]")
 @click.option("--class-weights", is_flag=True, default=None, help="Weigh classes by the inverse of their frequency.")
 @click.option("--trial-seconds", type=float, help="Limit of one training.")
 @click.option("--trial-memory", type=int, metavar="MIB", help="Limit of one training.  [default: most of what is free]")
@@ -159,6 +159,7 @@ def _say(result: Result, as_json: bool) -> None:
         print_json(result_json(result, top))
     elif top:
         print_trials(result, top, "Pareto front" if several else "best architectures")
+        print_architecture(result, top[0].trial.number)
 
 
 def _config(file: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
+from nas.evaluation.sparse_features import with_plain_features
 from nas.evaluation.train import outputs, train
 from nas.searchspace.source import load
 from nas.searchspace.task import Task
@@ -21,7 +22,7 @@ LATENCY_RUNS = 5
 
 
 def evaluate(job: Job, task: Task) -> Outcome:
-    """Train the job's network on ``task`` (already on the job's device) and measure it.
+    """Train the job's network on ``task`` (already prepared, on the job's device) and measure it.
 
     A candidate that fails returns an outcome with a reason.
 
@@ -57,7 +58,8 @@ def _measured(job: Job, task: Task, begin: float) -> tuple[dict[str, float], dic
             class_weights=job.class_weights,
             seconds=job.seconds,
         )
-    latency = statistics.median(_forward_seconds(model, task) for _ in range(LATENCY_RUNS))
+    plain = with_plain_features(task)
+    latency = statistics.median(_forward_seconds(model, plain) for _ in range(LATENCY_RUNS))
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
         "bytes": float(sum(t.numel() * t.element_size() for t in trained.state.values())),

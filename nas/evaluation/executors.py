@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import Future
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -14,6 +15,7 @@ import torch.multiprocessing
 from nas.evaluation.devices import resolve, spread
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
+from nas.evaluation.sparse_features import with_sparse_features
 from nas.searchspace.task import Task
 
 GRACE = 30.0
@@ -44,7 +46,7 @@ class InProcess:
     slots = 1
 
     def __init__(self, task: Task, device: str) -> None:
-        self._task = task.to(resolve(device))
+        self._task = with_sparse_features(task.to(resolve(device)))
 
     def __enter__(self) -> Self:
         return self
@@ -93,8 +95,6 @@ class LocalProcesses:
         self._pool.join()
 
     def submit(self, job: Job) -> Future[Outcome]:
-        from dataclasses import replace
-
         if job.device.startswith("cuda"):
             job = replace(job, device=self._devices[self._next % self.slots])
             self._next += 1
@@ -139,5 +139,5 @@ def _start_worker(task: Task, threads: int, space: str) -> None:
 def _work(job: Job) -> Outcome:
     on = _worker["on"]
     if job.device not in on:
-        on[job.device] = _worker["task"].to(job.device)
+        on[job.device] = with_sparse_features(_worker["task"].to(job.device))
     return evaluate(job, on[job.device])

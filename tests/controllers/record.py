@@ -21,7 +21,7 @@ PROPOSALS = 5
 
 
 def recorded(name: str, seed: int) -> str:
-    """The first proposals in a space without real numbers, as JSON. ``gp`` stays random: its floats differ by machine."""
+    """The first proposals in a finite space, as JSON. ``gp`` stays random: its floats differ by machine."""
     space = SPACES["Flat"]
     controller = create(name, Problem(space, seed), **({} if name == "gp" else QUICK.get(name, {})))
     knobs = []

@@ -93,7 +93,8 @@ def test_local_search_moves_to_the_first_better_neighbour_and_restarts_on_a_summ
 
 def test_local_search_finds_the_summit_and_repeats_nothing_on_its_way() -> None:
     search = LocalSearch(Problem(FLAT, seed=2))
-    best, seen = max(map(score, FLAT.enumerate())), []
+    best = max(map(score, FLAT.enumerate()))
+    seen: list[Flat] = []
     while not seen or score(seen[-1]) < best:
         (proposal,) = search.ask(1)
         seen.append(proposal)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from nas.searchspace import BadInput, Space, architecture, choice, earlier, integer, nested, real, repeat
+from nas.searchspace import BadInput, Space, architecture, choice, counting, earlier, integer, nested, real, repeat
 from nas.searchspace.domains import Constant, Earlier, Nested, Repeat
 from nas.searchspace.language import declarations
 from tests.searchspace.declared import Conditional, Dag, Fixed, Flat, Forbidding, Large, Layer, Stacked, classes
@@ -49,13 +49,18 @@ def possible(domain: Any, position: int) -> list[Any]:
             return list(domain.values())
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
 @given(classes())
 def test_the_size_is_the_number_of_architectures(of: type[Any]) -> None:
-    size = Space(of).size()
-    assume(size < 3000)
-    assert len(list(islice(Space(of).enumerate(), 4000))) == size
-    assume(size < 800)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "BRANCHES", 1000)
+        try:
+            size = Space(of).size()
+        except BadInput:
+            assume(False)
+    assume(size < 1000)
+    assert len(list(islice(Space(of).enumerate(), 2000))) == size
+    assume(size < 300)
     naive = everything(of)
     assert len(naive) == size
     assert set(naive) == set(Space(of).enumerate())
@@ -112,7 +117,7 @@ def test_conditions_may_call_methods_and_compare_whole_parts() -> None:
         def alike(self) -> bool:
             return self.one == self.two
 
-    assert Space(Compared).size() == len(set(Space(Compared).enumerate())) == 2 * 2 + 3 + 3 * 2 + 3 * 3
+    assert Space(Compared).size() == len(set(Space(Compared).enumerate())) == 1 * 4 + 3 * 2 + 3 * 2 + 9
 
 
 def test_a_part_that_forbids_is_listed_by_itself() -> None:

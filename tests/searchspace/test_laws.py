@@ -231,9 +231,7 @@ def test_a_space_that_forbids_everything_says_so() -> None:
 
 def test_whole_numbers_for_a_real_knob_are_the_same_architecture() -> None:
     space = Space(Numbers)
-    whole, real = (
-        Numbers(count=2, width=8, lr=0.01, dropout=zero, momentum=None) for zero in (0, 0.0)
-    )
+    whole, real = (Numbers(count=2, width=8, lr=0.01, dropout=zero, momentum=None) for zero in (0, 0.0))
     assert whole == real
     assert text(whole) == text(real)
     assert repr(space.knobs(whole)) == repr(space.knobs(real))

@@ -1,0 +1,162 @@
+"""Features that are mostly zeros, kept sparse through unmodified modules.
+
+A bag-of-words matrix holds one to ten per cent of its entries. The subclass answers dropout and linear maps from the
+stored values, forward and backward, and turns dense for every other call, so no operator's author has to know of it.
+Dropout draws random numbers for the stored values only: the same distribution, since a zero stays a zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.searchspace.task import SPLITS, Task
+
+DENSEST = 0.12
+"""Share of stored values above which the dense matrix is as fast."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where the stored values are: by row, and by column through ``order``."""
+
+    shape: tuple[int, int]
+    row_start: Tensor
+    column: Tensor
+    row: Tensor
+    column_start: Tensor
+    row_by_column: Tensor
+    order: Tensor
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weight: Tensor, layout: Layout) -> Tensor:
+        ctx.layout = layout
+        ctx.save_for_backward(values)
+        matrix = torch.sparse_csr_tensor(
+            layout.row_start, layout.column, values, layout.shape, check_invariants=False
+        )
+        return matrix @ weight.t()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None]:
+        (values,), layout = ctx.saved_tensors, ctx.layout
+        transposed = torch.sparse_csr_tensor(
+            layout.column_start,
+            layout.row_by_column,
+            values[layout.order],
+            layout.shape[::-1],
+            check_invariants=False,
+        )
+        return None, (transposed @ grads[0]).t(), None
+
+
+class SparseFeatures(Tensor):
+    """``[nodes, features]`` with only some values stored; no gradient flows into it."""
+
+    values_stored: Tensor
+    layout_of: Layout
+    _dense: Tensor | None
+
+    @staticmethod
+    def of(x: Tensor) -> SparseFeatures:
+        """The same features, of a dense matrix on the CPU."""
+        by_row, by_column = x.to_sparse_csr(), x.t().contiguous().to_sparse_csr()
+        row_start, column = by_row.crow_indices(), by_row.col_indices()
+        row = torch.repeat_interleave(torch.arange(len(x)), row_start.diff())
+        order = torch.argsort(column * len(x) + row)
+        shape = (x.size(0), x.size(1))
+        layout = Layout(shape, row_start, column, row, by_column.crow_indices(), by_column.col_indices(), order)
+        return SparseFeatures._make(by_row.values(), layout, x)
+
+    @staticmethod
+    def _make(values: Tensor, layout: Layout, dense: Tensor | None = None) -> SparseFeatures:
+        made: SparseFeatures = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+            SparseFeatures, layout.shape, dtype=values.dtype, device=values.device
+        )
+        made.values_stored, made.layout_of, made._dense = values, layout, dense
+        return made
+
+    def dense(self) -> Tensor:
+        """The ordinary tensor, made once."""
+        if self._dense is None:
+            dense = torch.zeros(self.layout_of.shape, dtype=self.values_stored.dtype)
+            dense[self.layout_of.row, self.layout_of.column] = self.values_stored
+            self._dense = dense
+        return self._dense
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is F.dropout:
+            return _dropout(*args, **kwargs)
+        if func is F.linear and isinstance(args[0], cls):
+            return _linear(*args, **kwargs)
+        if func in _QUESTIONS:
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args, **kwargs)
+        return func(*map(_densified, args), **{name: _densified(value) for name, value in kwargs.items()})
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*map(_densified, args), **{name: _densified(value) for name, value in (kwargs or {}).items()})
+
+
+_QUESTIONS = {
+    Tensor.size,
+    Tensor.dim,
+    Tensor.numel,
+    Tensor.shape.__get__,  # type: ignore[attr-defined]
+    Tensor.ndim.__get__,  # type: ignore[attr-defined]
+    Tensor.device.__get__,  # type: ignore[attr-defined]
+    Tensor.dtype.__get__,  # type: ignore[attr-defined]
+    Tensor.layout.__get__,  # type: ignore[attr-defined]
+    Tensor.is_sparse.__get__,  # type: ignore[attr-defined]
+    Tensor.is_cuda.__get__,  # type: ignore[attr-defined]
+    Tensor.requires_grad.__get__,  # type: ignore[attr-defined]
+    Tensor.__len__,
+}
+"""Calls that ask about the tensor and not for its numbers."""
+
+
+def _dropout(input: SparseFeatures, p: float = 0.5, training: bool = True, inplace: bool = False) -> SparseFeatures:
+    if not training or p == 0:
+        return input
+    return SparseFeatures._make(F.dropout(input.values_stored, p, True), input.layout_of)
+
+
+def _linear(input: SparseFeatures, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    out: Tensor = _Linear.apply(input.values_stored, weight, input.layout_of)  # type: ignore[no-untyped-call]
+    return out if bias is None else out + bias
+
+
+def _densified(value: Any) -> Any:
+    if isinstance(value, SparseFeatures):
+        return value.dense()
+    if isinstance(value, tuple | list):
+        return type(value)(map(_densified, value))
+    return value
+
+
+def with_sparse_features(task: Task) -> Task:
+    """The task with the features of its node-level batches sparse where that pays; on a GPU it is returned as it is."""
+    made: dict[int, Tensor] = {}
+
+    def sparse(x: Tensor) -> Tensor:
+        if id(x) not in made:
+            made[id(x)] = SparseFeatures.of(x) if bool(x.count_nonzero() < DENSEST * x.numel()) else x
+        return made[id(x)]
+
+    if task.level == "graph" or any(b.x.device.type != "cpu" for b in task.train):
+        return task
+    return replace(task, **{s: tuple(replace(b, x=sparse(b.x)) for b in task.batches(s)) for s in SPLITS})
+
+
+def with_plain_features(task: Task) -> Task:
+    """The same task with ordinary tensors, as an exported module meets them."""
+    return replace(task, **{s: tuple(replace(b, x=_densified(b.x)) for b in task.batches(s)) for s in SPLITS})

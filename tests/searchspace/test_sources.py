@@ -1,0 +1,323 @@
+"""Generated source: runs alone, is the same text each time, and obeys the law of graph networks."""
+
+from __future__ import annotations
+
+import ast
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nas.searchspace import BadInput, Network, Space, Task, Value, architecture, choice, constant
+from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUTS
+from nas.searchspace.source import load, module, source, trace
+from nas.searchspace.spaces.registry import SPACES, find
+from tests.searchspace.declared import GRAPH, NODE, TASKS, Flat, Layer, features, graph
+
+RECORDED = Path(__file__).parent / "recorded"
+EVERY = pytest.mark.parametrize(
+    ("name", "task"), [(n, t) for n in SPACES.names() for t in TASKS.values()], ids=lambda v: getattr(v, "level", v)
+)
+
+
+def sampled(name: str, task: Task, n: int) -> list[Any]:
+    space, rng = find(name).for_task(task), random.Random(0)
+    return [space.sample(rng) for _ in range(n)]
+
+
+def imported(text: str) -> set[str]:
+    """Top-level packages that the source imports."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@EVERY
+def test_source_imports_torch_only_and_is_the_same_text_each_time(name: str, task: Task) -> None:
+    for a in sampled(name, task, 20):
+        text = source(a, task)
+        assert text == source(a, task)
+        assert imported(text) <= {"torch", "torch_geometric"}
+        assert "AttentionConv" not in text or text.count("class AttentionConv") == 1
+
+
+@EVERY
+def test_relabelled_nodes(name: str, task: Task) -> None:
+    nodes, edges = 12, 30
+    edge_index, x = graph(nodes, edges), features(nodes, task.features)
+    batch = torch.tensor([0] * 5 + [1] * 7)
+    edge_index = edge_index[:, batch[edge_index[0]] == batch[edge_index[1]]]
+    order = torch.randperm(nodes, generator=torch.Generator().manual_seed(1))
+    # in a batch the graphs stay in order, and their nodes are relabelled
+    order = order[batch[order].argsort(stable=True)]
+    place = order.argsort()
+    for a in sampled(name, task, 12):
+        torch.manual_seed(0)
+        model = module(a, task).double().eval()
+        given = (batch,) if task.level == "graph" else ()
+        y = model(x, edge_index, *given)
+        assert y.shape == (2 if task.level == "graph" else nodes, task.outputs)
+        relabelled = model(x[order], place[edge_index], *given)
+        expected = y if task.level == "graph" else y[order]
+        torch.testing.assert_close(relabelled, expected, rtol=1e-7, atol=1e-7 * float(y.abs().max()))
+
+
+@EVERY
+def test_a_network_trains_on_a_graph_without_edges(name: str, task: Task) -> None:
+    a = sampled(name, task, 1)[0]
+    model = module(a, task)
+    given = (torch.tensor([0, 0, 1, 1]),) if task.level == "graph" else ()
+    y = model(torch.randn(4, 5), torch.zeros(2, 0, dtype=torch.long), *given)
+    y.sum().backward()
+    assert torch.isfinite(y).all()
+    assert any(p.grad is not None for p in model.parameters())
+
+
+@EVERY
+def test_recorded_source(name: str, task: Task) -> None:
+    """One architecture of each space and level; a change of generated source is seen here, and meant.
+
+    To record anew: ``RECORD=1 pytest tests/searchspace/test_sources.py``, then read the difference.
+    """
+    text, path = source(sampled(name, task, 1)[0], task), RECORDED / f"{name}-{task.level}.txt"
+    if os.environ.get("RECORD"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+ALONE = """
+import importlib.util, pathlib, sys, torch
+assert importlib.util.find_spec("nas") is None
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.txt")):
+    space = {"__name__": "model"}
+    exec(compile(path.read_text(), str(path), "exec"), space)
+    model = space["Model"]().eval()
+    x, edge_index = torch.ones(4, 5), torch.tensor([[0, 1, 2], [1, 2, 3]])
+    more = [torch.tensor([0, 0, 1, 1])] if "graph" in path.name.split("-")[-1] else []
+    print(path.stem, tuple(model(x, edge_index, *more).shape))
+print("nas" in sys.modules)
+"""
+
+
+def test_recorded_source_runs_without_us(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-c", ALONE, str(RECORDED)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if "assert importlib.util" in done.stderr:
+        pytest.skip("nas is installed in this interpreter, so it cannot be hidden")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1 + len(list(RECORDED.glob("*.txt"))) == 1 + 2 * len(SPACES.names())
+    assert all(line.endswith("(2, 3)" if "graph (" in line else "(4, 3)") for line in lines[:-1])
+    assert lines[-1] == "False"
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation(name: str) -> None:
+    @architecture
+    class One:
+        act: str = constant(name)
+
+        def network(self, net: Network) -> Value:
+            return net.activation(self.act, net.x)
+
+    x = features(4, 5)
+    reference = {
+        "linear": lambda v: v,
+        "swish": torch.nn.SiLU(),
+        "prelu": torch.nn.PReLU().double(),
+        "relu6": torch.nn.ReLU6(),
+        "leaky_relu": torch.nn.LeakyReLU(0.01),
+        "gelu": torch.nn.GELU(),
+        "elu": torch.nn.ELU(),
+        "softplus": torch.nn.Softplus(),
+    }.get(name) or getattr(torch, name)
+    task = Task("t", "node", "regression", 5, 5, "mae", "", "")
+    torch.testing.assert_close(module(One(), task).double()(x, graph(4, 3)), reference(x))
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_every_readout(name: str) -> None:
+    a = Space(Flat).for_task(GRAPH).from_knobs({"conv": "gcn", "width": 4, "skip": False, "readout": name})
+    model = module(a, GRAPH).double().eval()
+    x, edges = features(6, 5), graph(6, 12)
+    one = model(x, edges, torch.zeros(6, dtype=torch.long))
+    both = model(torch.cat([x, x]), torch.cat([edges, edges + 6], dim=1), torch.arange(12) // 6)
+    torch.testing.assert_close(both, torch.cat([one, one]))
+
+
+def test_values_take_over_names_that_nobody_reads() -> None:
+    @architecture
+    class Woven:
+        depth: int = constant(2)
+
+        def network(self, net: Network) -> Value:
+            a = net.linear(net.x, 4)
+            b = net.linear(net.x, 4)
+            c = net.activation("relu", a)
+            unread = net.linear(c, 99)
+            assert unread.width == 99
+            return net.concat(net.add(a, c), net.norm("layer", b), net.x)
+
+    text = source(Woven(), NODE)
+    body = text.split("-> torch.Tensor:\n")[1].splitlines()
+    assert [line.strip() for line in body] == [
+        "h1 = self.linear1(x)",
+        "h2 = self.linear2(x)",
+        "h3 = torch.relu(h1)",
+        "h1 = h1 + h3",
+        "h2 = self.norm1(h2)",
+        "x = torch.cat([h1, h2, x], dim=1)",
+        "# head",
+        "x = self.linear4(x)",
+        "return x",
+    ]
+    assert "99" not in text
+    model = load(text)().double()
+    x = features(4, 5)
+    a, b = model.linear1(x), model.linear2(x)
+    expected = model.linear4(torch.cat([a + a.relu(), model.norm1(b), x], dim=1))
+    torch.testing.assert_close(model(x, graph(4, 3)), expected)
+
+
+def test_equation_1_of_the_design_space() -> None:
+    knobs = {"pre_layers": 1, "layers": 2, "post_layers": 1, "connectivity": "skip-sum", "aggregation": "max"}
+    knobs |= {"activation": "prelu", "norm": "batch", "dropout": 0.3, "optimiser": "adam", "lr": 0.01}
+    a = find("design").from_knobs({**knobs, "batch_size": 32, "epochs": 100})
+    net, _ = trace(a, NODE)
+    kinds = [step.kind for step in net.steps]
+    mapped = ["linear", "norm", "dropout", "activation"]
+    assert kinds == [*mapped, *mapped, "operator", "add", *mapped, "operator", "add", "linear"]
+    assert [s.label for s in net.steps if s.kind == "operator"] == ["aggregate (max)"] * 2
+
+
+def test_generated_modules_do_not_pile_up() -> None:
+    from nas.searchspace import source as _  # noqa: F401
+    from nas.searchspace.source import KEPT
+
+    before = sum(name.startswith("nas_generated_") for name in sys.modules)
+    for k in range(KEPT + 10):
+        load(f"class Model:\n    number = {k}\n")
+    assert sum(name.startswith("nas_generated_") for name in sys.modules) <= max(before, KEPT)
+    first = load("class Model:\n    number = 0\n")
+    assert first is load("class Model:\n    number = 0\n")
+
+
+def test_source_that_fails_leaves_nothing_behind() -> None:
+    text = "class Model: pass\nraise ValueError('no')\n"
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no"):
+            load(text)
+
+
+# what is not a network, and what would be an injection
+
+ATTACK = "x'); import os; os.system('touch stolen'); ('"
+
+
+def network_of(build: Any) -> Any:
+    @architecture
+    class Attacked:
+        text: str = choice(ATTACK, ATTACK + '"""\nraise SystemExit\n"""')
+
+        def network(self, net: Network) -> Value:
+            return build(net, self.text)
+
+    return Attacked
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda net, s: net.operator(s, net.x, 4), "unknown operator"),
+        (lambda net, s: net.operator("gcn", net.x, s), "a width is a whole number from 1"),
+        (lambda net, s: net.operator("gat", net.x, 4, heads=s), "heads do not divide"),
+        (lambda net, s: net.linear(net.x, s), "a width is a whole number from 1"),
+        (lambda net, s: net.activation(s, net.x), "unknown activation"),
+        (lambda net, s: net.norm(s, net.x), "unknown normalisation"),
+        (lambda net, s: net.dropout(s, net.x), "a dropout probability is from 0 to below 1"),
+        (lambda net, s: net.readout(s, net.x), "unknown readout"),
+        (lambda net, s: s, "network must return a value of the network"),
+        (lambda net, s: net.operator("sage", net.x, 4, **{s: 1}), "has no setting"),
+        (lambda net, s: net.dropout(float("nan"), net.x), "a dropout probability is from 0 to below 1; got nan"),
+        (lambda net, s: net.linear(net.x, 0), "a width is a whole number from 1; got 0"),
+        (lambda net, s: net.linear(net.x, 2.0), "a width is a whole number from 1; got 2.0"),
+        (lambda net, s: net.concat(), "there is nothing to concatenate"),
+        (lambda net, s: net.add(), "one or more values of one width can be added; got widths []"),
+        (lambda net, s: net.add(net.x, net.linear(net.x, 4)), "one width can be added; got widths [5, 4]"),
+    ],
+)
+def test_what_is_no_network_is_refused(build: Any, message: str) -> None:
+    of = network_of(build)
+    for a in Space(of).enumerate():
+        with pytest.raises(BadInput, match=re.escape(message)):
+            source(a, NODE)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda net, s: net.operator("sage", net.x, 4, aggr=s),
+        lambda net, s: net.operator("attention", net.x, 4, attention=s),
+        lambda net, s: (net.comment(s + "\n\rimport os\x0c\u2028import os"), net.linear(net.x, 4))[1],
+    ],
+)
+def test_text_stays_text(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stolen(command: str) -> None:
+        pytest.fail(f"ran {command}")
+
+    monkeypatch.setattr(os, "system", stolen)
+    for a in Space(network_of(build)).enumerate():
+        text = source(a, NODE)
+        assert imported(text) <= {"torch", "torch_geometric"}
+        tree = ast.parse(text)
+        assert not [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "system"]
+        literals = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+        assert a.text in literals or "# x');" in text
+        assert load(text).__name__ == "Model"
+
+
+def test_a_space_without_a_network() -> None:
+    with pytest.raises(BadInput, match=r"Layer describes no network: give the class a method network\(self, net\)"):
+        source(Layer(conv="gcn", heads=None), NODE)
+
+
+def test_levels_without_a_head() -> None:
+    link = Task("t", "link", "multilabel", 5, 1, "auc", "", "")
+    with pytest.raises(BadInput, match="no search space has a head for link-level tasks yet; node and graph levels"):
+        find("agnn").for_task(link)
+
+
+def test_graph_tasks_add_a_readout_once() -> None:
+    space = Space(Flat)
+    bound = space.for_task(GRAPH)
+    assert bound.size() == space.size() * len(READOUTS)
+    assert bound == space.for_task(GRAPH) == bound.for_task(GRAPH)
+    assert space.for_task(NODE).of is Flat
+    assert "norm1" in source(find("design").from_knobs({**DESIGN}), NODE)
+    assert set(NORMALISATIONS) == {"batch", "layer"}
+
+
+DESIGN = {
+    "pre_layers": 1,
+    "layers": 2,
+    "post_layers": 1,
+    "connectivity": "stack",
+    "aggregation": "sum",
+    "activation": "relu",
+    "norm": "batch",
+    "dropout": 0.0,
+    "optimiser": "sgd",
+    "lr": 0.1,
+    "batch_size": 16,
+    "epochs": 100,
+}
