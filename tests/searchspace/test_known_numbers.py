@@ -71,7 +71,7 @@ def test_canonical_forms_are_the_rows_of_the_table() -> None:
     few = [Node(input=0, op=op) for op in ("gcn", "skip", "fc")]  # few operations: many equal networks
     sampled = [space.sample(rng) for _ in range(1500)]
     alike = [
-        NASBenchGraph(nodes=tuple(replace(rng.choice(few), input=rng.randint(0, k)) for k in range(3)) + (few[0],))
+        NASBenchGraph(nodes=(*(replace(rng.choice(few), input=rng.randint(0, k)) for k in range(3)), few[0]))
         for _ in range(1500)
     ]
     forms, rows = equal_classes(sampled + alike)
@@ -98,7 +98,8 @@ def test_the_number_of_canonical_forms() -> None:
 
 @needs_table
 @pytest.mark.parametrize(
-    ("name", "features", "classes"), [("cora", 1433, 7), ("citeseer", 3703, 6), ("pubmed", 500, 3)]
+    ("name", "features", "classes"),
+    [("cora", 1433, 7), ("citeseer", 3703, 6), ("pubmed", 500, 3)],
 )
 def test_parameters_are_those_of_the_table(name: str, features: int, classes: int) -> None:
     """Exactly, but for the normalisations of the benchmark's model that nothing reads.
