@@ -46,11 +46,11 @@ def printed(cls: Any) -> Printed:
 
 def _collect(item: Any, made: Printed) -> None:
     """Add a class or function, after what it needs."""
-    module = sys.modules[item.__module__]
     try:
+        module = sys.modules[item.__module__]
         text = textwrap.dedent(inspect.getsource(item)).strip()
         imports = _imports(module)
-    except (OSError, TypeError):
+    except (KeyError, OSError, TypeError):
         raise NotPrintable(f"the source of {item.__name__} is not in a file") from None
     text = _undecorated(text, imports)
     made.imports.update(line for package, line in imports.get("annotations", []) if package == "__future__")
@@ -138,6 +138,7 @@ def _free_names(text: str) -> set[str]:
     while tables:
         table = tables.pop()
         tables += table.get_children()
-        names |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
-    defined = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_namespace()}
+        symbols = [s for s in table.get_symbols() if s.is_referenced() or s.is_declared_global()]
+        names |= {s.get_name() for s in symbols if s.is_global()}
+    defined = {s.get_name() for s in top.get_symbols() if s.is_namespace()}
     return names - defined - {"__name__", "__file__"}

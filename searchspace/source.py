@@ -105,7 +105,7 @@ def _surroundings(net: Network) -> tuple[set[str], list[str]]:
         try:
             found = printed(cls)
         except NotPrintable as why:
-            if getattr(sys.modules[cls.__module__], cls.__name__, None) is not cls:
+            if getattr(sys.modules.get(cls.__module__), cls.__name__, None) is not cls:
                 raise BadInput(
                     f"the source of {cls.__name__} cannot be exported and it cannot be imported: {why}"
                 ) from why
@@ -130,6 +130,15 @@ def _bound(line: str) -> tuple[str, str]:
         return alias.asname or alias.name, f"{node.module}.{alias.name}"
     package = alias.name.split(".")[0]
     return (alias.asname, alias.name) if alias.asname else (package, package)
+
+
+def without_comments(text: str) -> str:
+    """The program alone: equal for sources that compute the same and are explained differently."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
 
 
 def _merged(imports: Iterable[str]) -> list[str]:

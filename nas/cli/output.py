@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from nas.study.objectives import Objective
     from nas.study.records import Record
 
+WIDTH = 160
+"""Columns of a table that goes to a file or a pipe."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 runs_option = click.option(
     "--runs", metavar="DIR", help="Folder of all runs.  [default: $NAS_RUNS, else runs]", type=click.Path()
@@ -36,7 +39,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(columns):
         number = all(isinstance(row[i], int | float) or row[i] in ("", "-") for row in rows) and bool(rows)
-        table.add_column(name, justify="right" if number else "left", overflow="ellipsis" if i else "fold")
+        last = i == len(columns) - 1
+        table.add_column(name, justify="right" if number else "left", no_wrap=True, overflow="ellipsis" if last else "fold")
     for row in rows:
         table.add_row(*(Text(shown(value)) for value in row))
     stdout().print(table)
@@ -45,7 +49,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
 def stdout() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
 def stderr() -> Console:

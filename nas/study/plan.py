@@ -48,6 +48,7 @@ class Plan:
     def header(self) -> dict[str, Any]:
         """What the store remembers the study by."""
         return {
+            "knobs": self.space.knobs_fingerprint(),
             "space": self.space.fingerprint(),
             "task": self.task.fingerprint(),
             "objectives": [str(o) for o in self.objectives],
@@ -103,12 +104,14 @@ def resume(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Sea
     Raises:
         RunError: if the store belongs to something else than the plan.
     """
-    return _search(plan, folder, open_store(plan, folder), watcher)
+    store = Store.open(folder.store(plan.settings), folder.name, plan.header(), plan.space, plan.objectives)
+    return _search(plan, folder, store, watcher)
 
 
 def open_store(plan: Plan, folder: RunFolder) -> Store:
-    """The store of a folder, to read."""
-    return Store.open(folder.store(plan.settings), folder.name, plan.header(), plan.space, plan.objectives)
+    """The store of a folder, to read: trials of an earlier version of the space's networks are welcome."""
+    where, checked = folder.store(plan.settings), ("knobs", "task", "objectives")
+    return Store.open(where, folder.name, plan.header(), plan.space, plan.objectives, checked=checked)
 
 
 def versions() -> Mapping[str, str]:

@@ -34,6 +34,14 @@ HEADER = "nas"
 """The study attribute that says what the study is of."""
 
 
+ANOTHER = {
+    "knobs": "a search space with other knobs",
+    "space": "a search space that writes other networks",
+    "task": "another data set, split or metric",
+    "objectives": "other objectives",
+}
+
+
 class Store:
     """The trials of one study.
 
@@ -69,9 +77,18 @@ class Store:
 
     @staticmethod
     def open(
-        where: Path | str, name: str, header: Mapping[str, Any], space: Space[Any], objectives: Sequence[Objective]
+        where: Path | str,
+        name: str,
+        header: Mapping[str, Any],
+        space: Space[Any],
+        objectives: Sequence[Objective],
+        *,
+        checked: Sequence[str] = ("knobs", "space", "task", "objectives"),
     ) -> Store:
         """The store of an earlier search.
+
+        Args:
+            checked: entries of the header that must be what they were.
 
         Raises:
             RunError: if it is not there, is damaged, or belongs to another space, task or objective.
@@ -80,10 +97,10 @@ class Store:
         recorded = study.user_attrs.get(HEADER)
         if not isinstance(recorded, dict):
             raise RunError(f"the study {name!r} in {where} was not written by nas")
-        for key, what in (("space", "search space"), ("task", "data set, split or metric"), ("objectives", "objectives")):
+        for key in checked:
             if recorded.get(key) != header[key]:
                 raise RunError(
-                    f"the store of {name!r} belongs to another {what} than the one given now "
+                    f"the store of {name!r} belongs to {ANOTHER[key]} than the one given now "
                     f"({recorded.get(key)!r} there, {header[key]!r} here); start a new run with another --name"
                 )
         return Store(study, space, objectives)

@@ -92,6 +92,7 @@ class AttentionConv(torch.nn.Module):
         source, target = edge_index[0], edge_index[1]
         h = self.linear(x).view(nodes, self.heads, self.width)
         weight = self.coefficients(h, source, target, nodes)
+        out: torch.Tensor
         if torch.compiler.is_exporting() or x.device.type != "cpu":
             messages = h[source] if weight is None else h[source] * weight.unsqueeze(-1)
             out = scatter(messages, target, dim=0, dim_size=nodes, reduce="max" if self.aggregate == "max" else "sum")
@@ -122,12 +123,15 @@ class AttentionConv(torch.nn.Module):
     ) -> torch.Tensor:
         """One sparse matrix times ``[nodes, width]``."""
         value = value.contiguous()
+        out: torch.Tensor
         if self.aggregate != "max":
-            return SparseSum.apply(value, x, start, source, target)
-        if ((source[1:] == source[:-1]) & (target[1:] == target[:-1])).any():  # the product wants edges to differ
-            return scatter(x[source] * value.unsqueeze(1), target, dim=0, dim_size=len(x), reduce="max")
-        matrix = torch.sparse_csr_tensor(start, source, value, (len(x), len(x)), check_invariants=False)
-        return torch.sparse.mm(matrix, x, "amax")
+            out = SparseSum.apply(value, x, start, source, target)  # type: ignore[no-untyped-call]
+        elif ((source[1:] == source[:-1]) & (target[1:] == target[:-1])).any():  # the product wants edges to differ
+            out = scatter(x[source] * value.unsqueeze(1), target, dim=0, dim_size=len(x), reduce="max")
+        else:
+            matrix = torch.sparse_csr_tensor(start, source, value, (len(x), len(x)), check_invariants=False)
+            out = torch.sparse.mm(matrix, x, "amax")
+        return out
 
     def coefficients(
         self, h: torch.Tensor, source: torch.Tensor, target: torch.Tensor, nodes: int

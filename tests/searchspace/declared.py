@@ -129,8 +129,8 @@ def condition(names: list[str], salt: int) -> Any:
 
 
 @st.composite
-def classes(draw: st.DrawFn, depth: int = 2, in_repeat: bool = False) -> type[Any]:
-    """A random class decorated with ``@architecture``."""
+def classes(draw: st.DrawFn, depth: int = 2, in_repeat: bool = False, name: str = "Drawn") -> type[Any]:
+    """A random class decorated with ``@architecture``; the classes in it have names of their own."""
     body: dict[str, Any] = {}
     for number in range(draw(st.integers(1, 3))):
         reads = draw(st.lists(st.sampled_from(list(body)), max_size=2, unique=True)) if body else []
@@ -148,16 +148,18 @@ def classes(draw: st.DrawFn, depth: int = 2, in_repeat: bool = False) -> type[An
             case "constant":
                 body[f"f{number}"] = constant(draw(st.sampled_from([1, "x", None])))
             case "nested":
-                body[f"f{number}"] = nested(draw(classes(depth - 1, in_repeat)))
+                body[f"f{number}"] = nested(draw(classes(depth - 1, in_repeat, f"{name}{number}")))
             case "repeat":
-                body[f"f{number}"] = repeat(draw(classes(depth - 1, True)), low, low + draw(st.integers(0, 1)))
+                body[f"f{number}"] = repeat(
+                    draw(classes(depth - 1, True, f"{name}{number}")), low, low + draw(st.integers(0, 1))
+                )
             case "earlier":
                 body[f"f{number}"] = earlier()
     notes: dict[str, Any] = {"__annotations__": dict.fromkeys(body, Any)}
     if draw(st.integers(0, 3)) == 0:
         refuses = condition(list(body), draw(st.integers(0, 9)))
         notes["forbidden"] = lambda self: None if refuses(self) else "chance"
-    return architecture(type(f"Drawn{depth}", (), {**body, **notes}))
+    return architecture(type(name, (), {**body, **notes}))
 
 
 def graph(nodes: int, edges: int, seed: int = 0) -> torch.Tensor:

@@ -97,8 +97,24 @@ def test_the_layer_is_its_definition(
     edges = graph(nodes, round(density * nodes * (nodes - 1)), seed)
     if loop:
         edges = torch.cat([edges, torch.tensor([[1], [1]])], dim=1)
-    x = features(nodes, 3, seed)
-    torch.testing.assert_close(layer(x, edges), by_hand(layer, x, edges), rtol=1e-6, atol=1e-6)
+    x = features(nodes, 3, seed).requires_grad_()
+    y, expected = layer(x, edges), by_hand(layer, x, edges)
+    torch.testing.assert_close(y, expected, rtol=1e-6, atol=1e-6)
+    weight = features(nodes, outputs, seed + 1)
+    gradients, reference = (
+        torch.autograd.grad((out * weight).sum(), [x, *layer.parameters()]) for out in (y, expected)
+    )
+    torch.testing.assert_close(gradients, reference, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("aggregate", ["sum", "mean", "max"])
+def test_parallel_edges_count_each(aggregate: str) -> None:
+    layer = AttentionConv(2, 2, attention="constant", aggregate=aggregate).double()
+    x, h = features(3, 2), layer.linear(features(3, 2))
+    y = layer(x, torch.tensor([[0, 0, 2], [1, 1, 1]]))
+    sent = torch.stack([h[0], h[0], h[2], h[1]])
+    expected = {"sum": sent.sum(0), "mean": sent.mean(0), "max": sent.max(0).values}[aggregate]
+    torch.testing.assert_close(y[1], expected + layer.bias)
 
 
 def test_gcn_is_gcnconv() -> None:

@@ -58,7 +58,7 @@ def test_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             HEAD + "@architecture\nclass Mine:\n    conv = choice(1)\n",
             "Mine",
-            "'conv' is a field but has no type annot",
+            "'conv' is a field but has no type",
         ),
     ],
 )
