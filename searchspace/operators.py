@@ -137,7 +137,7 @@ OPERATORS: dict[str, Operator] = {
         Operator(
             "attention",
             "AttentionConv({inputs}, {outputs}, heads={heads}, attention={attention}, aggregate={aggregate}, "
-            "combine={combine}, concat={concat})",
+            "combine={combine}, concat={concat}, dropout={dropout})",
             "Zhou et al., arXiv 1909.03184; Gao et al., arXiv 1904.09981",
             settings={
                 "heads": 1,
@@ -145,6 +145,7 @@ OPERATORS: dict[str, Operator] = {
                 "aggregate": "sum",
                 "combine": "identity",
                 "concat": True,
+                "dropout": 0.0,
             },
             printed="nas.searchspace.layers.attention:AttentionConv",
         ),

@@ -42,7 +42,7 @@ class AttentionConv(torch.nn.Module):
 
     all but the first two soft-maxed over the neighbourhood. ``aggregate`` is sum, mean, max, or mlp (a two-layer
     perceptron on the sum); ``combine`` is identity, or mlp (a linear map of the aggregate beside h_i, then relu).
-    Heads stand side by side, or are averaged where ``concat`` is false.
+    Heads stand side by side, or are averaged where ``concat`` is false. ``dropout`` acts on a(i, j), as in GAT.
 
     Shapes: ``[nodes, inputs]`` to ``[nodes, outputs]``; with ``concat``, ``outputs`` counts all heads together.
     """
@@ -56,9 +56,10 @@ class AttentionConv(torch.nn.Module):
         aggregate: str = "sum",
         combine: str = "identity",
         concat: bool = True,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.heads, self.concat = heads, concat
+        self.heads, self.concat, self.dropout = heads, concat, dropout
         self.width = outputs // heads if concat else outputs
         if concat and outputs % heads:
             raise ValueError(f"{heads} heads do not divide a width of {outputs}")
@@ -92,6 +93,8 @@ class AttentionConv(torch.nn.Module):
         source, target = edge_index[0], edge_index[1]
         h = self.linear(x).view(nodes, self.heads, self.width)
         weight = self.coefficients(h, source, target, nodes)
+        if weight is not None:
+            weight = F.dropout(weight, self.dropout, self.training)
         out: torch.Tensor
         if torch.compiler.is_exporting() or x.device.type != "cpu":
             messages = h[source] if weight is None else h[source] * weight.unsqueeze(-1)

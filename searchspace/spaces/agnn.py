@@ -2,6 +2,7 @@
 
 Zhou et al., "Auto-GNN: Neural Architecture Search of Graph Neural Networks", arXiv 1909.03184, on the space of Gao et
 al., "GraphNAS", arXiv 1904.09981. Two layers, as published; neither normalisation nor residual connections.
+Dropout is GAT's: on the features and on the attention coefficients.
 """
 
 from __future__ import annotations
@@ -51,12 +52,13 @@ class AGNN:
                 aggregate=layer.aggregate,
                 combine=layer.combine,
                 concat=not last,
+                dropout=DROPOUT,
             )
             x = net.activation(layer.activation, x)
         return x
 
     def recipe(self, recipe: Recipe, task: Task) -> Recipe:
-        return replace(recipe, lr=0.005, weight_decay=5e-4)
+        return replace(recipe, lr=0.01, weight_decay=5e-4, patience=50)
 
     def canonical(self, task: Task | None) -> AGNN:
         """The width of the last layer is the task's on node-level tasks, whatever ``hidden`` says."""
