@@ -1,0 +1,85 @@
+"""Search AGNN's space on Cora with each controller, then train each winner anew with ten seeds.
+
+    python experiments/cora_agnn/run.py [--runs DIR]
+
+Needs Cora (NAS_DATA or a download). Interrupted, it goes on where it was; finished controllers are skipped.
+Validation selects the winner; the test split is read for the table alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from recording import append, origin, rows
+
+import nas
+from nas.searchspace.encodings import text
+from nas.study.folder import RunFolder
+from nas.study.records import Record
+from nas.training import train_seeds
+
+HERE = Path(__file__).parent
+TABLE = HERE / "results.csv"
+
+
+class Log:
+    """Prints a line per trial."""
+
+    def started(self, records: object) -> None:
+        pass
+
+    def recorded(self, record: Record) -> None:
+        trial = record.trial
+        print(trial.number, trial.values, trial.metrics.get("test_accuracy"), f"{trial.seconds:.0f}s", trial.reason, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", default="runs")
+    root = Path(parser.parse_args().runs)
+    settings = tomllib.loads((HERE / "settings.toml").read_text())
+    done = {row["controller"] for row in rows(TABLE)}
+    for controller in settings["controllers"]:
+        if controller in done:
+            continue
+        name = f"cora-agnn-{controller}"
+        if RunFolder(root, name).exists():
+            result = nas.resume(name, runs=root, watcher=Log())
+        else:
+            result = nas.search(**settings["search"], controller=controller, name=name, runs=root, watcher=Log())
+        best = result.best
+        seeds = settings["retrain_seeds"]
+        summary = train_seeds(
+            result.plan, best.architecture, range(seeds), result.path / "training" / f"{best.number}.json",
+            lambda seed, outcome: print("seed", seed, outcome.metrics.get("test_accuracy"), flush=True),
+        )
+        valid, test = summary["valid_accuracy"], summary["test_accuracy"]
+        append(
+            TABLE,
+            {
+                "controller": controller,
+                "trials": len(result.records),
+                "failed": sum(r.trial.values is None for r in result.records),
+                "search_minutes": round(result.records[-1].elapsed / 60, 1),
+                "best_valid": round(best.metrics["valid_accuracy"], 4),
+                "its_test": round(best.metrics["test_accuracy"], 4),
+                "seeds": seeds,
+                "valid_mean": round(valid.mean, 4),
+                "valid_deviation": round(valid.deviation, 4),
+                "test_mean": round(test.mean, 4),
+                "test_deviation": round(test.deviation, 4),
+                "params": int(best.metrics["params"]),
+                "architecture": text(best.architecture),
+                "seed": settings["search"]["seed"],
+                **origin(),
+            },
+        )
+
+
+if __name__ == "__main__":
+    main()
