@@ -19,8 +19,8 @@ from nas.study.search import Search, Watcher
 def search(
     data: Any = "digits",
     *,
-    space: Any = "agnn",
-    controller: Any = "evolution",
+    space: Any = "design",
+    controller: Any = "tpe",
     trials: int | None = None,
     seconds: float | None = None,
     objectives: Sequence[str] = (),

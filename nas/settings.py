@@ -43,8 +43,8 @@ class Settings:
     split: str | None = None
     split_seed: int = 0
     metric: str | None = None
-    space: str = "agnn"
-    controller: str = "evolution"
+    space: str = "design"
+    controller: str = "tpe"
     controller_options: Mapping[str, Any] = field(default_factory=dict)
     objectives: tuple[str, ...] = ()
     trials: int | None = 50

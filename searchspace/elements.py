@@ -22,12 +22,15 @@ NORMALISATIONS: dict[str, str] = {
     "layer": "torch.nn.LayerNorm({width})",
 }
 
+GRAPHS = "batch.max().item() + 1"
+"""The number of graphs. Written so, and not left to the readout to find, it stays free under ``torch.export``."""
+
 READOUTS: dict[str, tuple[str, str, int]] = {
-    "mean": ("", "global_mean_pool({x}, batch)", 1),
-    "sum": ("", "global_add_pool({x}, batch)", 1),
-    "max": ("", "global_max_pool({x}, batch)", 1),
-    "attention": ("AttentionalAggregation(torch.nn.Linear({width}, 1))", "{self}({x}, batch)", 1),
-    "set2set": ("Set2Set({width}, processing_steps=3)", "{self}({x}, batch)", 2),
+    "mean": ("", f"global_mean_pool({{x}}, batch, size={GRAPHS})", 1),
+    "sum": ("", f"global_add_pool({{x}}, batch, size={GRAPHS})", 1),
+    "max": ("", f"global_max_pool({{x}}, batch, size={GRAPHS})", 1),
+    "attention": ("AttentionalAggregation(torch.nn.Linear({width}, 1))", f"{{self}}({{x}}, batch, dim_size={GRAPHS})", 1),
+    "set2set": ("Set2Set({width}, processing_steps=3)", f"{{self}}({{x}}, batch, dim_size={GRAPHS})", 2),
 }
 """Name to construct, call, and the factor by which the width grows. Set2Set: Vinyals et al., ICLR 2016;
 attention: Li et al., ICLR 2016."""

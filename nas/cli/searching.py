@@ -24,8 +24,8 @@ TOP = 10
 @click.command()
 @click.option("--data", help="Name of a data set; see nas datasets.  [default: digits]")
 @click.option("--space", help="Name of a search space (see nas spaces) or FILE.py:CLASS. A file is run as Python: name "
-              "only files you trust.  [default: agnn]")
-@click.option("--controller", help="What proposes architectures; see nas controllers.  [default: evolution]")
+              "only files you trust.  [default: design]")
+@click.option("--controller", help="What proposes architectures; see nas controllers.  [default: tpe]")
 @click.option("--trials", type=int, help="Distinct architectures to train.  [default: 50, without --seconds]")
 @click.option("--seconds", type=float, help="Start no trial after this time.")
 @click.option("--objective", "objectives", multiple=True, metavar="NAME",

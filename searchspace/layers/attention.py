@@ -87,22 +87,33 @@ class AttentionConv(torch.nn.Module):
                 torch.nn.init.xavier_uniform_(getattr(self, name))
 
     def forward(self, x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
-        nodes = x.size(0)
-        edge_index, _ = add_remaining_self_loops(edge_index, num_nodes=nodes)
-        edge_index = sort_edge_index(edge_index, num_nodes=nodes, sort_by_row=False)
-        source, target = edge_index[0], edge_index[1]
-        h = self.linear(x).view(nodes, self.heads, self.width)
-        weight = self.coefficients(h, source, target, nodes)
-        if weight is not None:
-            weight = F.dropout(weight, self.dropout, self.training)
-        out: torch.Tensor
+        h = self.linear(x).view(x.size(0), self.heads, self.width)
         if torch.compiler.is_exporting() or x.device.type != "cpu":
-            messages = h[source] if weight is None else h[source] * weight.unsqueeze(-1)
-            out = scatter(messages, target, dim=0, dim_size=nodes, reduce="max" if self.aggregate == "max" else "sum")
-        else:
-            out = self.sparse(h, weight, source, target)
+            return self.along_edges(h, edge_index)
+        edge_index, _ = add_remaining_self_loops(edge_index, num_nodes=len(h))
+        edge_index = sort_edge_index(edge_index, num_nodes=len(h), sort_by_row=False)
+        source, target = edge_index[0], edge_index[1]
+        return self.finished(self.sparse(h, self.weights(h, source, target), source, target), h, target)
+
+    def along_edges(self, h: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
+        """The layer as a message along every edge, in shapes that follow from the shapes of the input alone.
+
+        The graph's own self-loops are not taken out but moved to a spare node, which is cut off in the end.
+        """
+        h = F.pad(h, (0, 0, 0, 0, 0, 1))
+        nodes = h.size(0)
+        edge_index = edge_index.masked_fill(edge_index[0] == edge_index[1], nodes - 1)
+        edge_index = torch.cat([edge_index, torch.arange(nodes, device=h.device).expand(2, -1)], dim=1)
+        source, target = edge_index[0], edge_index[1]
+        weight = self.weights(h, source, target)
+        messages = h[source] if weight is None else h[source] * weight.unsqueeze(-1)
+        out = scatter(messages, target, dim=0, dim_size=nodes, reduce="max" if self.aggregate == "max" else "sum")
+        return self.finished(out, h, target)[:-1]
+
+    def finished(self, out: torch.Tensor, h: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """From what arrived at each node and head to ``[nodes, outputs]``."""
         if self.aggregate == "mean":
-            out = out / degree(target, nodes, dtype=out.dtype).view(-1, 1, 1)
+            out = out / degree(target, h.size(0), dtype=out.dtype).view(-1, 1, 1)
         if self.aggregate == "mlp":
             out = self.mlp(out)
         if self.combine == "mlp":
@@ -136,14 +147,17 @@ class AttentionConv(torch.nn.Module):
             out = torch.sparse.mm(matrix, x, "amax")
         return out
 
-    def coefficients(
-        self, h: torch.Tensor, source: torch.Tensor, target: torch.Tensor, nodes: int
-    ) -> torch.Tensor | None:
+    def weights(self, h: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+        """The coefficients after dropout."""
+        weight = self.coefficients(h, source, target)
+        return None if weight is None else F.dropout(weight, self.dropout, self.training)
+
+    def coefficients(self, h: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
         """The weight of each edge and head, ``[edges, heads]``; None for one everywhere."""
         if self.attention == "constant":
             return None
         if self.attention == "gcn":
-            d: torch.Tensor = degree(target, nodes, dtype=h.dtype).clamp(min=1).rsqrt()
+            d: torch.Tensor = degree(target, h.size(0), dtype=h.dtype).clamp(min=1).rsqrt()
             return (d[source] * d[target]).unsqueeze(-1)
         if self.attention in ("gat", "sym-gat"):
             left, right = (h * self.left).sum(-1), (h * self.right).sum(-1)
@@ -157,5 +171,5 @@ class AttentionConv(torch.nn.Module):
         else:
             mapped = torch.tanh(self.left_map(h)[target] + self.right_map(h)[source])
             score = (mapped * self.gate).sum(-1)
-        weight: torch.Tensor = softmax(score, target, num_nodes=nodes)
+        weight: torch.Tensor = softmax(score, target, num_nodes=h.size(0))
         return weight
