@@ -31,12 +31,12 @@ def _with_readout(of: Any) -> Any:
     return architecture(type(of.__name__, (of,), body))
 
 
-def finish(net: Network, value: Value, readout: str | None) -> Value:
-    """The readout for graph-level tasks, and a linear map where the width is not the task's yet."""
-    if net.task.level == "graph":
+def finish(net: Network, value: Value) -> Value:
+    """The readout where the network has none yet, and a linear map unless it says that it returns the scores."""
+    if net.task.level == "graph" and not value.pooled:
         net.comment("from nodes to graphs")
-        value = net.readout(readout or "mean", value)
-    elif value.width == net.outputs:
+        value = net.pool(value)
+    if value.scores:
         return value
     net.comment("head")
     return net.linear(value, net.outputs)

@@ -5,7 +5,7 @@ The steps are at once the generated source, the drawing in the report, and the g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nas.searchspace import operators
@@ -17,10 +17,19 @@ from nas.searchspace.task import Task
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor on its way through the network: ``[nodes, width]``, or ``[graphs, width]`` after the readout."""
+    """A tensor on its way through the network: ``[nodes, width]``, or ``[graphs, width]`` after the readout.
+
+    Attributes:
+        number: 0 for the node features, then in the order of the steps.
+        width: numbers in a row.
+        pooled: whether the readout lies behind it.
+        scores: whether it is what the task asks for, so that no head is added.
+    """
 
     number: int
     width: int
+    pooled: bool = False
+    scores: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,9 @@ class Network:
         printed: classes whose source belongs into the module.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, readout: str = "mean") -> None:
         self.task = task
+        self._readout = readout
         self.x = Value(0, _width(task.features))
         self.outputs = _width(task.outputs)
         self.steps: list[Step] = []
@@ -94,7 +104,7 @@ class Network:
         construct = row.constructed(x.width, _width(width), given)
         attribute = self._name("conv")
         call = row.call.format(self=f"self.{attribute}", x="{0}")
-        shown = ", ".join(f"{value} {key}" if key == "heads" else str(value) for key, value in given.items())
+        shown = ", ".join(_shown(key, value) for key, value in given.items() if not isinstance(value, bool))
         return self._step("operator", f"{name} ({shown})" if shown else name, (x,), width, call, attribute, construct)
 
     def linear(self, x: Value, width: int, *, bias: bool = True) -> Value:
@@ -156,6 +166,23 @@ class Network:
         call = "torch.cat([" + ", ".join(f"{{{i}}}" for i in range(len(values))) + "], dim=1)"
         return self._step("concat", "concat", values, sum(v.width for v in values), call)
 
+    def pool(self, x: Value) -> Value:
+        """From nodes to graphs here, on graph-level tasks, by the readout that the search chose; else ``x`` itself.
+
+        A network that does not say where it pools does so at its end.
+        """
+        return x if self.task.level != "graph" or x.pooled else self.readout(self._readout, x)
+
+    def scores(self, x: Value) -> Value:
+        """Says that ``x`` is what the task asks for: no linear head is added.
+
+        Raises:
+            BadInput: if its width is not ``outputs``.
+        """
+        if x.width != self.outputs:
+            raise BadInput(f"the task needs {self.outputs} numbers per item and the scores have {x.width}")
+        return replace(x, scores=True)
+
     def readout(self, name: str, x: Value) -> Value:
         """From the nodes of each graph to one row per graph."""
         if name not in READOUTS:
@@ -177,7 +204,8 @@ class Network:
         attribute: str | None = None,
         construct: str | None = None,
     ) -> Value:
-        output = Value(self._values, width)
+        pooled = kind == "readout" or any(value.pooled for value in inputs)
+        output = Value(self._values, width, pooled)
         self._values += 1
         self.steps.append(Step(kind, label, inputs, output, call, attribute, construct, self._comment))
         self._comment = None
@@ -196,6 +224,12 @@ class Network:
         assert isinstance(cls, type)
         if cls not in self.printed:
             self.printed.append(cls)
+
+
+def _shown(key: str, value: Any) -> str:
+    if key == "heads":
+        return f"{value} head" if value == 1 else f"{value} heads"
+    return str(value) if isinstance(value, str) else f"{key} {value}"
 
 
 def _width(width: int) -> int:

@@ -46,11 +46,11 @@ def trace(architecture: Any, task: Task) -> tuple[Network, Value]:
             f"{type(architecture).__name__} describes no network: give the class a method network(self, net) that "
             "returns the node embeddings"
         )
-    net = Network(task)
+    net = Network(task, getattr(architecture, "readout", "mean"))
     value = architecture.network(net)
     if not isinstance(value, Value):
         raise BadInput(f"{type(architecture).__name__}.network must return a value of the network; got {value!r}")
-    result = finish(net, value, getattr(architecture, "readout", None))
+    result = finish(net, value)
     net.keep(result)
     return net, result
 

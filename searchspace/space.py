@@ -212,5 +212,5 @@ def _source(architecture: Any, task: Task) -> str:
 
     try:
         return without_comments(source(architecture, task))
-    except BadInput as error:  # a candidate that does not fit is a failed trial, not the end of the search
-        return str(error)
+    except Exception as error:  # a candidate that does not fit is a failed trial, not the end of the search
+        return f"{type(error).__name__}: {error}"

@@ -55,7 +55,7 @@ class AGNN:
                 dropout=DROPOUT,
             )
             x = net.activation(layer.activation, x)
-        return x
+        return net.scores(x) if net.task.level == "node" else x
 
     def recipe(self, recipe: Recipe, task: Task) -> Recipe:
         return replace(recipe, lr=0.01, weight_decay=5e-4, patience=50)

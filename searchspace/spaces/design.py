@@ -46,6 +46,7 @@ class Design:
             elif self.connectivity == "skip-cat":
                 passed = net.concat(x, passed)
             x = passed
+        x = net.pool(x)
         for number in range(1, self.post_layers):  # the last one is the head
             net.comment(f"post-processing {number}")
             x = self._mapped(net, x)

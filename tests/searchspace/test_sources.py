@@ -124,7 +124,7 @@ def test_every_activation(name: str) -> None:
         act: str = constant(name)
 
         def network(self, net: Network) -> Value:
-            return net.activation(self.act, net.x)
+            return net.scores(net.activation(self.act, net.x))
 
     x = features(4, 5)
     reference = {
@@ -212,6 +212,35 @@ def test_source_that_fails_leaves_nothing_behind() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
             load(text)
+
+
+# what the task's head adds
+
+
+def steps_of(task: Task, build: Any) -> list[str]:
+    @architecture
+    class Built:
+        width: int = constant(task.outputs)
+
+        def network(self, net: Network) -> Value:
+            return build(net)
+
+    return [step.kind for step in trace(Built(), task)[0].steps]
+
+
+def test_only_scores_need_no_head() -> None:
+    hidden = lambda net: net.activation("relu", net.linear(net.x, NODE.outputs))  # noqa: E731
+    assert steps_of(NODE, hidden) == ["linear", "activation", "linear"]
+    assert steps_of(NODE, lambda net: net.scores(hidden(net))) == ["linear", "activation"]
+    with pytest.raises(BadInput, match="needs 3 numbers per item and the scores have 7"):
+        steps_of(NODE, lambda net: net.scores(net.linear(net.x, 7)))
+
+
+def test_a_network_may_say_where_it_pools() -> None:
+    assert steps_of(GRAPH, lambda net: net.linear(net.x, 4)) == ["linear", "readout", "linear"]
+    assert steps_of(GRAPH, lambda net: net.linear(net.pool(net.x), 4)) == ["readout", "linear", "linear"]
+    assert steps_of(GRAPH, lambda net: net.pool(net.pool(net.x))) == ["readout", "linear"]
+    assert steps_of(NODE, lambda net: net.linear(net.pool(net.x), 4)) == ["linear", "linear"]
 
 
 # what is not a network, and what would be an injection
