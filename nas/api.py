@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from nas.result import Result
+from nas.searchspace.errors import NasError
 from nas.settings import Settings
 from nas.study import plan as plans
 from nas.study.folder import RunFolder, free_name, runs_root
-from nas.study.plan import Plan, make_plan
+from nas.study.plan import Plan, make_plan, plan_of_run
 from nas.study.search import Search, Watcher
 
 
@@ -83,7 +84,7 @@ def resume(
     settings = folder.settings()
     changed = {k: v for k, v in {"trials": trials, "seconds": seconds}.items() if v is not None}
     settings = replace(settings, **changed)  # type: ignore[arg-type]
-    plan = make_plan(settings, data=data, space=space, controller=controller)
+    plan = plan_of_run(name, settings, data=data, space=space, controller=controller)
     return run_on(plan, folder, watcher)
 
 
@@ -97,7 +98,7 @@ def open_run(
         RunError: if its folder is damaged or belongs to something else.
     """
     folder = RunFolder(runs_root(runs), name)
-    return Result(make_plan(folder.settings(), data=data, space=space), folder)
+    return Result(plan_of_run(name, folder.settings(), data=data, space=space, to_read=True), folder)
 
 
 def run_new(
@@ -108,7 +109,12 @@ def run_new(
     folder = RunFolder(root, name or default_name(plan, root))
     folder.create(plan.settings)
     with folder.lock():
-        return _see_through(plan, folder, plans.start(plan, folder, watcher))
+        try:
+            search = plans.start(plan, folder, watcher)
+        except NasError:
+            folder.undo()
+            raise
+        return _see_through(plan, folder, search)
 
 
 def default_name(plan: Plan, root: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas.controllers.base import Trial
 from nas.searchspace.errors import BadInput, RunError
@@ -104,8 +104,9 @@ class Result:
         from nas.searchspace.source import module
 
         trial = self.trial(number)
+        weights = self.weights(trial)
         model = module(trial.architecture, self._plan.task)
-        model.load_state_dict(self.weights(trial))
+        model.load_state_dict(weights)
         return model.eval()
 
     def weights(self, trial: Trial) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -61,13 +62,23 @@ class Settings:
     keep: int = 5
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "objectives", tuple(self.objectives))
-        object.__setattr__(self, "controller_options", dict(self.controller_options))
+        if isinstance(self.data_root, os.PathLike):
+            object.__setattr__(self, "data_root", os.fspath(self.data_root))
+        object.__setattr__(self, "objectives", _names(self.objectives))
+        object.__setattr__(self, "controller_options", _options(self.controller_options))
         for name in ("data", "space", "controller", "device"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
+        for name in ("data_root", "split", "metric", "storage"):
+            if not isinstance(getattr(self, name), str | None):
+                raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
+        if not isinstance(self.class_weights, bool):
+            raise BadInput(f"class_weights must be true or false; got {self.class_weights!r}")
         for name in ("split_seed", "seed", "workers", "keep"):
-            _check_number(name, getattr(self, name), int, 1 if name in ("workers", "keep") else None)
+            _check_number(name, getattr(self, name), int, 1 if name in ("workers", "keep") else 0)
+        for name in ("split_seed", "seed"):
+            if getattr(self, name) >= 2**63:
+                raise BadInput(f"{name} must be below 2**63; got {getattr(self, name)}")
         for name in ("trials", "epochs", "patience", "trial_memory"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), int, 1)
@@ -79,7 +90,7 @@ class Settings:
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Settings:
-        """Settings from a mapping, as read from a TOML file.
+        """Settings from a mapping, as read from a TOML file. A budget of seconds alone is no limit of trials.
 
         Raises:
             BadInput: for a key that is no setting (the nearest is offered) or a value that does not fit.
@@ -88,12 +99,34 @@ class Settings:
         for name in values:
             if name not in known:
                 raise unknown("setting", name, known)
-        return Settings(**values)
+        unlimited = {"trials": None} if values.get("seconds") is not None else {}
+        return Settings(**{**unlimited, **values})
 
 
-def _check_number(name: str, value: Any, kind: type, low: int | None) -> None:
+def _names(objectives: Any) -> tuple[str, ...]:
+    if not isinstance(objectives, list | tuple) or not all(isinstance(name, str) for name in objectives):
+        raise BadInput(f"objectives must be a list of names, such as ['accuracy', '-params']; got {objectives!r}")
+    return tuple(objectives)
+
+
+def _options(options: Any) -> dict[str, Any]:
+    """The options that say something, None being nothing.
+
+    Raises:
+        BadInput: for an option that a TOML file cannot hold: the run could not be resumed.
+    """
+    if not isinstance(options, Mapping):
+        raise BadInput(f"controller_options must map names to values; got {options!r}")
+    said = {name: value for name, value in options.items() if value is not None}
+    for name, value in said.items():
+        if not isinstance(name, str) or not isinstance(value, str | bool | int | float):
+            raise BadInput(f"controller_options hold text, numbers, true and false; got {name!r} = {value!r}")
+    return said
+
+
+def _check_number(name: str, value: Any, kind: type, low: int) -> None:
     allowed = (int, float) if kind is float else (int,)
     if isinstance(value, bool) or not isinstance(value, allowed):
         raise BadInput(f"{name} must be a {'whole ' if kind is int else ''}number; got {value!r}")
-    if low is not None and (value <= low if kind is float else value < low):
+    if not (value > low if kind is float else value >= low):
         raise BadInput(f"{name} must be {'above' if kind is float else 'at least'} {low}; got {value}")

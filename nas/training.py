@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
 from nas.evaluation.sparse_features import with_sparse_features
-from nas.searchspace.errors import RunError
+from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import source
 from nas.searchspace.task import Task
 from nas.study.plan import Plan
@@ -22,7 +23,7 @@ from nas.study.search import recipe_of
 
 @dataclass(frozen=True)
 class Summary:
-    """One metric over seeds: mean and sample standard deviation."""
+    """One metric over seeds: mean and sample standard deviation; NaN where a value is, or is alone."""
 
     mean: float
     deviation: float
@@ -30,7 +31,8 @@ class Summary:
 
     @staticmethod
     def of(values: Sequence[float]) -> Summary:
-        deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
+        defined = len(values) > 1 and all(map(math.isfinite, values))
+        deviation = statistics.stdev(values) if defined else math.nan
         return Summary(statistics.fmean(values), deviation, tuple(values))
 
 
@@ -60,9 +62,12 @@ def retrain(plan: Plan, architecture: Any, seed: int, weights: Path) -> Outcome:
     """Train once and keep the weights.
 
     Raises:
-        RunError: if the training fails.
+        RunError: if the training fails, or the weights cannot be written.
     """
-    outcome = evaluate(job(plan, architecture, seed, weights), prepared(plan))
+    try:
+        outcome = evaluate(job(plan, architecture, seed, weights), prepared(plan))
+    except OSError as error:
+        raise RunError(f"the weights {weights} cannot be written: {error.strerror or error}") from error
     if outcome.reason is not None:
         raise RunError(f"the training failed: {outcome.reason}")
     return outcome
@@ -80,13 +85,16 @@ def train_seeds(
     Each finished seed is written to ``file``, and a later call goes on from there.
 
     Raises:
+        BadInput: if no seed is given.
         RunError: if a seed fails, or the file cannot be read or written.
     """
+    if not seeds:
+        raise BadInput("give at least one seed to train with")
     done: dict[str, dict[str, float]] = {}
     if file.is_file():
         try:
-            done = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
+            done = {seed: dict(row) for seed, row in json.loads(file.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise RunError(f"{file} is damaged ({error}); delete it to train again") from error
     task = prepared(plan)
     for seed in seeds:

@@ -29,7 +29,11 @@ READOUTS: dict[str, tuple[str, str, int]] = {
     "mean": ("", f"global_mean_pool({{x}}, batch, size={GRAPHS})", 1),
     "sum": ("", f"global_add_pool({{x}}, batch, size={GRAPHS})", 1),
     "max": ("", f"global_max_pool({{x}}, batch, size={GRAPHS})", 1),
-    "attention": ("AttentionalAggregation(torch.nn.Linear({width}, 1))", f"{{self}}({{x}}, batch, dim_size={GRAPHS})", 1),
+    "attention": (
+        "AttentionalAggregation(torch.nn.Linear({width}, 1))",
+        f"{{self}}({{x}}, batch, dim_size={GRAPHS})",
+        1,
+    ),
     "set2set": ("Set2Set({width}, processing_steps=3)", f"{{self}}({{x}}, batch, dim_size={GRAPHS})", 2),
 }
 """Name to construct, call, and the factor by which the width grows. Set2Set: Vinyals et al., ICLR 2016;

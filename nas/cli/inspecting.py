@@ -2,49 +2,85 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli.output import json_option, print_architecture, print_json, print_table, print_trials, result_json, runs_option, stdout
-from nas.searchspace.errors import BadInput, NasError
+from nas.cli.output import (
+    failures,
+    headline,
+    json_option,
+    opened,
+    print_architecture,
+    print_json,
+    print_table,
+    print_trials,
+    result_json,
+    runs_option,
+)
+from nas.searchspace.errors import BadInput, NasError, RunError
+
+if TYPE_CHECKING:
+    from nas.study.folder import RunFolder
 
 
 @click.command()
 @runs_option
 @json_option
 def runs(runs: str | None, as_json: bool) -> None:
-    """List the runs."""
+    """List the runs, the oldest first."""
     from nas.study.folder import RunFolder, names, runs_root
 
     root = runs_root(runs)
-    rows: list[dict[str, Any]] = []
-    for name in names(root):
-        folder = RunFolder(root, name)
-        try:
-            settings = folder.settings()
-            trials = "-" if settings.storage else str(sum(1 for line in folder.journal.open() if '"op_code":4,' in line))
-        except (NasError, OSError) as error:
-            rows.append({"run": name, "problem": str(error)})
-            continue
-        budget = "" if settings.trials is None else f" of {settings.trials}"
-        rows.append(
-            {
-                "run": name,
-                "data": settings.data,
-                "space": settings.space,
-                "controller": settings.controller,
-                "objectives": ", ".join(settings.objectives) or "(the task's metric)",
-                "trials": trials + budget,
-            }
-        )
+    rows = [_run(RunFolder(root, name)) for name in names(root)]
     if as_json:
         print_json(rows)
-    elif rows:
-        columns = ["run", "data", "space", "controller", "objectives", "trials"]
-        print_table(columns, [[row.get(c, row.get("problem", "") if c == "data" else "") for c in columns] for row in rows])
-    else:
-        click.echo(f"no runs in {root} yet; start one with nas search")
+        return
+    whole = [row for row in rows if "problem" not in row]
+    if whole:
+        columns = ["run", "data", "space", "controller", "trials", "objectives"]
+        print_table(
+            columns, [[*(row[c] for c in columns[:4]), _trials(row), ", ".join(row["objectives"])] for row in whole]
+        )
+    for row in rows:
+        if "problem" in row:
+            click.echo(f"{row['run']}: {row['problem']}", err=True)
+    if not rows:
+        click.echo(f"no runs in {root} yet; start one with nas search", err=True)
+
+
+def _run(folder: RunFolder) -> dict[str, Any]:
+    """A run for the list, or what is wrong with it."""
+    try:
+        settings = folder.settings()
+        trials = None if settings.storage else finished_trials(folder)
+    except NasError as error:
+        return {"run": folder.name, "problem": str(error)}
+    return {
+        "run": folder.name,
+        "data": settings.data,
+        "space": settings.space,
+        "controller": settings.controller,
+        "objectives": list(settings.objectives) or [settings.metric or "the task's metric"],
+        "trials": trials,
+        "budget": {"trials": settings.trials, "seconds": settings.seconds},
+    }
+
+
+def finished_trials(folder: RunFolder) -> int:
+    """How many trials the journal holds, without loading them; 0 where there is none yet."""
+    try:
+        with folder.journal.open(encoding="utf-8", errors="replace") as lines:
+            return sum('"op_code":4,' in line for line in lines)  # Optuna's JournalOperation.CREATE_TRIAL
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise RunError(f"{folder.journal} cannot be read: {error.strerror or error}") from error
+
+
+def _trials(row: dict[str, Any]) -> str:
+    count, budget = "-" if row["trials"] is None else str(row["trials"]), row["budget"]
+    return count if budget["trials"] is None else f"{count} of {budget['trials']}"
 
 
 @click.command()
@@ -54,25 +90,28 @@ def runs(runs: str | None, as_json: bool) -> None:
 @json_option
 def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     """Show the best trials of a run, and its failures."""
-    from nas.api import open_run
     from nas.study.records import front, ranked
 
-    result = open_run(run, runs=runs)
+    result = opened(run, runs)
     best = ranked(result.records)[:top]
     if as_json:
         print_json(result_json(result, best))
         return
-    print_trials(result, best, f"{run}: best {len(best)} of {len(result.records)} trials")
+    click.echo(f"{run}: {headline(result.plan)}")
     if len(result.plan.objectives) > 1:
-        print_trials(result, front(result.records), "Pareto front")
+        print_trials(result, front(result.records), "\nPareto front")
+    count, budget = len(result.records), result.plan.settings.trials
+    of = f"{count} trials" if budget is None or count >= budget else f"{count} trials so far; the budget is {budget}"
     if best:
+        print_trials(result, best, f"\nbest {len(best)} of {of}")
+        click.echo()
         print_architecture(result, best[0].trial.number)
-    failures: dict[str, int] = {}
-    for record in result.records:
-        if record.trial.reason:
-            failures[record.trial.reason] = failures.get(record.trial.reason, 0) + 1
-    if failures:
-        print_table(["failed", "reason"], [[count, reason] for reason, count in failures.items()])
+    else:
+        click.echo(f"\n{of}, none with a result")
+    failed = failures(result.records)
+    if failed:
+        rows = [[count, reason] for reason, count in failed.items()]
+        print_table(["trials", "reason"], rows, f"\n{sum(failed.values())} failed")
 
 
 @click.command()
@@ -102,11 +141,14 @@ def space(name: str, as_json: bool) -> None:
     knobs = found.every_knob()
     size = _size(found)
     if as_json:
-        rows = [{"knob": path, "kind": type(domain).__name__.lower(), "values": str(domain)} for path, domain in knobs.items()]
+        rows = [
+            {"knob": path, "kind": type(domain).__name__.lower(), "values": str(domain)}
+            for path, domain in knobs.items()
+        ]
         print_json({"space": name, "size": size, "knobs": rows})
         return
     print_table(["knob", "values"], [[path, str(domain)] for path, domain in knobs.items()])
-    stdout().print(f"{size:,} architectures" if isinstance(size, int) else size)
+    click.echo(f"\n{size:,} architectures" if isinstance(size, int) else f"\n{size}")
 
 
 @click.command()
@@ -152,7 +194,7 @@ def _size(space: Any) -> int | str:
 
 
 def _options(options: dict[str, Any]) -> str:
-    return "\n".join(f"{name}={'auto' if value is None else value}" for name, value in options.items()) or "-"
+    return ", ".join(f"{name}={'auto' if value is None else value}" for name, value in options.items()) or "-"
 
 
 def _summary(of: type) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 
 import click
@@ -40,30 +41,39 @@ for command in (*searching.COMMANDS, *inspecting.COMMANDS, *taking.COMMANDS):
 def main() -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, _terminate)
-    debug = "--debug" in sys.argv
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; errors become messages on stderr, and what is returned is the exit code.
+
+    ``--debug`` may stand anywhere and lets errors through.
+    """
+    debug = "--debug" in arguments
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main([a for a in arguments if a != "--debug"], prog_name="nas", standalone_mode=False)
         sys.stdout.flush()
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be printed
-        sys.exit(FAILED)
+        return FAILED
     except NasError as error:
         if debug:
             raise
         click.echo(f"Error: {error}", err=True)
-        sys.exit(BAD_USAGE if isinstance(error, BadInput | MissingExtra) else FAILED)
+        return BAD_USAGE if isinstance(error, BadInput | MissingExtra) else FAILED
     except Exception as error:
         if debug:
             raise
-        click.echo(f"Error: {type(error).__name__}: {error}\nThis is not your fault; nas --debug shows where.", err=True)
-        sys.exit(FAILED)
+        click.echo(f"Error: {type(error).__name__}: {error}", err=True)
+        click.echo("This should not happen: with --debug the command shows where it did.", err=True)
+        return FAILED
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

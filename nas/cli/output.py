@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nas.cli.table import table
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
     from nas.result import Result
     from nas.study.objectives import Objective
+    from nas.study.plan import Plan
     from nas.study.records import Record
 
-WIDTH = 160
-"""Columns of a table that goes to a file or a pipe."""
+WORDS = {
+    "params": "parameters",
+    "valid": "validation",
+    "latency": "latency (s)",
+}
+"""What numbers are called in a heading, where their names are short."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 runs_option = click.option(
@@ -30,46 +41,67 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(_finite(value), indent=2, default=str))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
-    """A table on stdout; numbers are set right."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, name in enumerate(columns):
-        number = all(isinstance(row[i], int | float) or row[i] in ("", "-") for row in rows) and bool(rows)
-        last = i == len(columns) - 1
-        table.add_column(name, justify="right" if number else "left", no_wrap=True, overflow="ellipsis" if last else "fold")
-    for row in rows:
-        table.add_row(*(Text(shown(value)) for value in row))
-    stdout().print(table)
-
-
-def stdout() -> Console:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None, cut: bool = False
+) -> None:
+    """A table on stdout, as wide as the terminal at most; see :func:`nas.cli.table.table`."""
+    if title:
+        click.secho(title, bold=True)
+    for line in table(columns, [[shown(value) for value in row] for row in rows], _width(), cut):
+        click.echo(line)
 
 
 def stderr() -> Console:
+    """The console for what is no result: progress, notes, where files are."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    console = Console(file=sys.stderr, highlight=False)
+    return console if console.is_terminal else Console(file=sys.stderr, highlight=False, width=1000)
 
 
-def shown(value: Any) -> str:
-    """A value as a person reads it."""
+def working(text: str) -> Status:
+    """A spinner beside ``text``, on a terminal, while the block runs."""
+    return stderr().status(text)
+
+
+def opened(run: str, runs: str | None) -> Result:
+    """The result of a run so far."""
+    with working("reading the run"):
+        from nas.api import open_run
+
+        return open_run(run, runs=runs)
+
+
+def shown(value: Any, name: str = "") -> str:
+    """A value as a person reads it; ``name`` says of which metric or cost."""
     if value is None:
         return "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    if isinstance(value, int) or (value.is_integer() and abs(value) >= 1000):
-        return f"{int(value):,}"
-    if math.isnan(value):
+    if not math.isfinite(value):
         return "-"
+    if isinstance(value, int) or name in ("params", "bytes") or (value.is_integer() and abs(value) >= 1000):
+        return f"{round(value):,}"
+    if name in ("seconds", "epochs", "best_epoch"):
+        return f"{value:,.1f}"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def said(name: str) -> str:
+    """The name of a number in words: ``valid_accuracy`` is validation accuracy."""
+    return " ".join(WORDS.get(word, word) for word in name.split("_"))
+
+
+def headline(plan: Plan) -> str:
+    """What a search is of, in one line."""
+    task, settings = plan.task, plan.settings
+    objectives = " and ".join(
+        o.label if o.maximise or o.key != o.name else f"few {said(o.name)}" for o in plan.objectives
+    )
+    return (
+        f"{task.name} ({task.level} level, split {task.split}), space {plan.space.name}, controller "
+        f"{settings.controller}, seed {settings.seed}, for {objectives}"
+    )
 
 
 def record_json(record: Record, result: Result) -> dict[str, Any]:
@@ -91,7 +123,9 @@ def record_json(record: Record, result: Result) -> dict[str, Any]:
 
 def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
     """A run and some of its trials as JSON."""
-    failed = len(result.records) - len(result.succeeded())
+    from nas.study.records import front
+
+    several = len(result.plan.objectives) > 1
     return {
         "run": result.name,
         "path": str(result.path),
@@ -99,53 +133,81 @@ def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
         "objectives": [str(o) for o in result.plan.objectives],
         "task": result.plan.task.describe(),
         "trials": len(result.records),
-        "failed": failed,
+        "failed": len(result.records) - len(result.succeeded()),
+        "failures": failures(result.records),
         "top": [record_json(record, result) for record in records],
+        **({"pareto": [record.trial.number for record in front(result.records)]} if several else {}),
     }
+
+
+def failures(records: Sequence[Record]) -> dict[str, int]:
+    """How often trials failed for which reason."""
+    counted: dict[str, int] = {}
+    for record in records:
+        if record.trial.reason:
+            counted[record.trial.reason] = counted.get(record.trial.reason, 0) + 1
+    return counted
 
 
 def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
     """The table of trials that ends a search."""
     objectives, metric = result.plan.objectives, result.plan.task.metric
-    shown_metrics = [o.name for o in objectives if o.key != o.name] or [metric]
+    tested = [o.name for o in objectives if o.key != o.name] or [metric]
     costs = [name for name in ("params", "seconds") if name not in [o.name for o in objectives]]
-    columns = ["trial", *(_heading(o) for o in objectives), *(f"test {m}" for m in shown_metrics), *costs, "architecture"]
-    rows = []
-    for record in records:
-        metrics = record.trial.metrics
-        numbers = [*(metrics.get(o.key) for o in objectives), *(metrics.get(f"test_{m}") for m in shown_metrics)]
-        costs_of = [metrics.get(name) for name in costs]
-        rows.append([record.trial.number, *numbers, *costs_of, brief(record.trial.architecture)])
-    print_table(columns, rows, title)
+    columns = [
+        "trial",
+        *(_heading(o) for o in objectives),
+        *(f"test\n{name}" for name in tested),
+        *map(said, costs),
+        "architecture",
+    ]
+    names = [*(o.key for o in objectives), *(f"test_{name}" for name in tested), *costs]
+    rows = [
+        [
+            record.trial.number,
+            *(shown(record.trial.metrics.get(name), name) for name in names),
+            brief(record.trial.architecture),
+        ]
+        for record in records
+    ]
+    print_table(columns, rows, title, cut=True)
 
 
 def brief(architecture: Any) -> str:
     """The values of the knobs alone, the items of a repeat set apart: ``64 gat 8 | 16 gcn 1``."""
-    from nas.searchspace.decode import walk
-
-    groups: dict[str, list[str]] = {}
-    for path, _, value in walk(architecture):
-        groups.setdefault(path.rpartition(".")[0], []).append(str(value))
-    return " | ".join(" ".join(values) for values in groups.values())
+    return " | ".join(" ".join(str(value) for _, value in knobs) for knobs in _groups(architecture).values())
 
 
 def print_architecture(result: Result, number: int) -> None:
-    """The knobs of one trial by name, after the table of which it is the winner."""
-    from nas.searchspace.encodings import text
+    """The knobs of one trial by name, the items of a repeat on lines of their own."""
+    width = _width()
+    click.secho(f"trial {number}", bold=True)
+    for path, knobs in _groups(result.trial(number).architecture).items():
+        text = f"{path}: " * bool(path) + " ".join(f"{name}={value}" for name, value in knobs)
+        lines = (
+            [text] if width is None else textwrap.wrap(text, width - 2, break_on_hyphens=False, subsequent_indent="  ")
+        )
+        for line in lines:
+            click.echo(f"  {line}")
 
-    print_table([f"trial {number}"], [[part] for part in _wrapped(text(result.trial(number).architecture))])
 
+def _groups(architecture: Any) -> dict[str, list[tuple[str, Any]]]:
+    """The active knobs by the path of what they belong to: ``layers.0`` to hidden, attention, heads."""
+    from nas.searchspace.decode import walk
 
-def _wrapped(text: str) -> list[str]:
-    """The knobs of one repeated item in a line."""
-    lines: dict[str, list[str]] = {}
-    for part in text.split(" "):
-        lines.setdefault(part.partition("=")[0].rpartition(".")[0], []).append(part)
-    return [" ".join(parts) for parts in lines.values()]
+    groups: dict[str, list[tuple[str, Any]]] = {}
+    for path, _, value in walk(architecture):
+        of, _, name = path.rpartition(".")
+        groups.setdefault(of, []).append((name, value))
+    return groups
 
 
 def _heading(objective: Objective) -> str:
-    return objective.label.replace("validation", "valid")
+    return said(objective.name) if objective.key == objective.name else objective.label.replace(" ", "\n", 1)
+
+
+def _width() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _finite(value: Any) -> Any:

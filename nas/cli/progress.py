@@ -2,67 +2,117 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
 
+from nas.cli.output import said, shown
 from nas.settings import Settings
 from nas.study.objectives import Objective
 from nas.study.records import Record
 
+WIDTH = 40
+"""Columns of the bar."""
+
 
 class SearchProgress:
-    """Watches a search. On a terminal it is a bar; elsewhere one line per trial."""
+    """Watches a search. On a terminal it is a bar that moves on its own; elsewhere one line per trial."""
 
     def __init__(self, console: Console, settings: Settings, objectives: Sequence[Objective]) -> None:
         self._console, self._settings = console, settings
         self._objective = objectives[0]
         self._best: float | None = None
-        self._failed = self._count = 0
-        self._bar = Progress(
-            TextColumn("searching"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[count]}"),
-            TextColumn("{task.fields[best]}"),
-            TextColumn("[red]{task.fields[failed]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
+        self._failed = self._count = self._known = 0
+        self._before = self._last = 0.0
+        self._begin: float | None = None
+        self._spinner = Spinner("dots")
+        self._live = Live(
+            console=console, get_renderable=self._bar, refresh_per_second=5, transient=True, auto_refresh=True
         )
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._live.stop()
 
     def started(self, records: Sequence[Record]) -> None:
         """Show what is known, and that the first training is under way."""
         for record in records:
             self._note(record)
-        total = self._settings.trials or self._settings.seconds
-        self._task = self._bar.add_task("search", total=total, completed=self._done(records[-1:]), **self._fields())
+        self._known = self._count
+        self._before = records[-1].elapsed if records else 0.0
+        self._begin = time.monotonic()
 
     def recorded(self, record: Record) -> None:
         """Move on by one trial."""
         self._note(record)
-        self._bar.update(self._task, completed=self._done([record]), **self._fields())
+        self._last = self._spent()
         if not self._console.is_terminal:
-            self._console.print(self._line(record), soft_wrap=True)
+            self._console.print(self._line(record), soft_wrap=True, markup=False)
 
-    def _done(self, last: Sequence[Record]) -> float:
+    def text(self, spent: float) -> str:
+        """What stands beside the bar, ``spent`` seconds after the search was started or taken up again."""
+        trials = self._settings.trials
+        parts = [
+            f"{self._count}/{trials} trials"
+            if trials is not None
+            else f"{self._count} {'trial' if self._count == 1 else 'trials'}"
+        ]
+        if self._best is not None:
+            parts.append(f"best {said(self._objective.name)} {self._number(self._best)}")
+        if self._failed:
+            parts.append(f"{self._failed} failed")
+        left = self.left(spent)
+        end = "" if left is None else f", {_clock(left)} left" if self.share(spent) < 1 else ", the last training"
+        parts.append(_clock(self._before + spent) + end)
+        return " · ".join(parts)
+
+    def left(self, spent: float) -> float | None:
+        """Seconds until the budget of trials or of seconds is spent; None where nothing is known yet."""
+        ends = []
+        done = self._count - self._known
+        if self._settings.trials is not None and done:
+            each, missing = self._last / done, self._settings.trials - self._count
+            ends.append(max(missing * each - (spent - self._last), (missing - 1) * each))
+        if self._settings.seconds is not None:
+            ends.append(self._settings.seconds - self._before - spent)
+        return max(min(ends), 0.0) if ends else None
+
+    def share(self, spent: float) -> float:
+        """How much of the budget is spent, from 0 to 1: of seconds or of trials, whichever is nearer its end."""
+        shares = [0.0]
         if self._settings.trials is not None:
-            return self._count
-        return last[-1].elapsed if last else 0.0
+            shares.append(self._count / self._settings.trials)
+        if self._settings.seconds is not None:
+            shares.append((self._before + spent) / self._settings.seconds)
+        return min(max(shares), 1.0)
+
+    def _bar(self) -> RenderableType:
+        spent = self._spent()
+        text = Text(self.text(spent), no_wrap=True, overflow="ellipsis")
+        room = self._console.width - len(text) - 4
+        line = Table.grid(padding=(0, 1))
+        if room < 8:
+            line.add_row(self._spinner, text)
+        else:
+            line.add_row(self._spinner, ProgressBar(total=1, completed=self.share(spent), width=min(room, WIDTH)), text)
+        return line
+
+    def _spent(self) -> float:
+        return 0.0 if self._begin is None else time.monotonic() - self._begin
 
     def _note(self, record: Record) -> None:
         self._count += 1
@@ -71,19 +121,22 @@ class SearchProgress:
         elif self._best is None or record.trial.values[0] > self._best:
             self._best = record.trial.values[0]
 
-    def _fields(self) -> dict[str, str]:
-        of = f"/{self._settings.trials}" if self._settings.trials is not None else ""
-        best = "" if self._best is None else f"best {self._objective.label} {self._objective.value(self._best):.4f}"
-        return {
-            "count": f"{self._count}{of} trials",
-            "best": best,
-            "failed": f"{self._failed} failed" if self._failed else "",
-        }
+    def _number(self, measured: float) -> str:
+        return shown(self._objective.value(measured), self._objective.name)
 
     def _line(self, record: Record) -> str:
         trial = record.trial
         if trial.values is None:
             return f"trial {trial.number}: failed: {trial.reason}"
-        value = self._objective.value(trial.values[0])
-        best = self._objective.value(self._best) if self._best is not None else value
-        return f"trial {trial.number}: {self._objective.label} {value:.4f} (best {best:.4f}), {trial.seconds:.1f} s"
+        best = trial.values[0] if self._best is None else self._best
+        return (
+            f"trial {trial.number}: {self._objective.label} {self._number(trial.values[0])} "
+            f"(best {self._number(best)}), {trial.seconds:.1f} s"
+        )
+
+
+def _clock(seconds: float) -> str:
+    """``0:07`` or ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

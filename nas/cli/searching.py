@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli.output import json_option, print_architecture, print_json, print_trials, result_json, runs_option, stderr
+from nas.cli.output import (
+    headline,
+    json_option,
+    print_architecture,
+    print_json,
+    print_trials,
+    result_json,
+    runs_option,
+    stderr,
+    working,
+)
 from nas.searchspace.errors import BadInput, RunError
 
 if TYPE_CHECKING:
@@ -23,14 +33,22 @@ TOP = 10
 
 @click.command()
 @click.option("--data", help="Name of a data set; see nas datasets.  [default: digits]")
-@click.option("--space", help="Name of a search space (see nas spaces) or FILE.py:CLASS. A file is run as Python: name "
-              "only files you trust.  [default: design]")
+@click.option(
+    "--space",
+    help="Name of a search space (see nas spaces) or FILE.py:CLASS. A file is run as Python: name "
+    "only files you trust.  [default: design]",
+)
 @click.option("--controller", help="What proposes architectures; see nas controllers.  [default: tpe]")
 @click.option("--trials", type=int, help="Distinct architectures to train.  [default: 50, without --seconds]")
 @click.option("--seconds", type=float, help="Start no trial after this time.")
-@click.option("--objective", "objectives", multiple=True, metavar="NAME",
-              help="A metric or a cost (params, bytes, seconds, latency); '-' in front means less is better. May be "
-              "given several times: --objective accuracy --objective -params.  [default: the task's metric]")
+@click.option(
+    "--objective",
+    "objectives",
+    multiple=True,
+    metavar="NAME",
+    help="A metric or a cost (params, bytes, seconds, latency); '-' in front means less is better. May be "
+    "given several times: --objective accuracy --objective -params.  [default: the task's metric]",
+)
 @click.option("--metric", help="What validation selects by.  [default: by task]")
 @click.option("--split", help="public, given, random, random:TRAIN,VALID (per class) or fold:K.  [default: by data]")
 @click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
@@ -39,11 +57,18 @@ TOP = 10
 @click.option("--workers", type=int, help="Processes that train at the same time.  [default: 1]")
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
 @click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 30]")
-@click.option("--class-weights", is_flag=True, default=None, help="Weigh classes by the inverse of their frequency.")
+@click.option(
+    "--class-weights/--no-class-weights", default=None, help="Weigh classes by the inverse of their frequency."
+)
 @click.option("--trial-seconds", type=float, help="Limit of one training.")
 @click.option("--trial-memory", type=int, metavar="MIB", help="Limit of one training.  [default: most of what is free]")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE",
-              help="An option of the controller, such as population=50. May be given several times.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the controller, such as population=50. May be given several times.",
+)
 @click.option("--keep", type=int, help="How many of the best trials keep their weights.  [default: 5]")
 @click.option("--storage", metavar="URL", help="An Optuna storage.  [default: a journal file in the run's folder]")
 @click.option("--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]")
@@ -58,25 +83,23 @@ def search(config: str | None, name: str | None, runs: str | None, as_json: bool
     what is finished is saved, and nas resume goes on.
     """
     given = _config(config) if config else {}
-    name = name or given.pop("name", None)
-    given.pop("name", None)
+    name = _text(name, given, "name")
+    runs = _text(runs, given, "runs")
     flags["controller_options"] = _options(flags.pop("options")) or None
     given |= {key: value for key, value in flags.items() if value not in (None, ())}
-    if given.get("trials") is None and given.get("seconds") is None:
-        given["trials"] = 50
-    given.setdefault("trials", None)
 
     from nas.settings import Settings
 
     settings = Settings.of(given)
 
-    from nas.api import default_name, run_new
     from nas.study.folder import RunFolder, runs_root
-    from nas.study.plan import make_plan
 
     if name is not None and (folder := RunFolder(runs_root(runs), name)).exists():
         folder.create(settings)  # says that it exists, before the data is read
-    with stderr().status("reading the data"):
+    with working("reading the data"):
+        from nas.api import default_name, run_new
+        from nas.study.plan import make_plan
+
         plan = make_plan(settings)
     folder = RunFolder(runs_root(runs), name or default_name(plan, runs_root(runs)))
     return _watched(plan, folder, as_json, lambda watcher: run_new(plan, folder.name, folder.root, watcher))
@@ -92,9 +115,7 @@ def resume(run: str, trials: int | None, seconds: float | None, runs: str | None
     """Go on with an interrupted search, or with a finished one under a larger budget."""
     from dataclasses import replace
 
-    from nas.api import run_on
     from nas.study.folder import RunFolder, runs_root
-    from nas.study.plan import make_plan
 
     folder = RunFolder(runs_root(runs), run)
     settings = folder.settings()
@@ -103,27 +124,24 @@ def resume(run: str, trials: int | None, seconds: float | None, runs: str | None
         trials=settings.trials if trials is None else trials,
         seconds=settings.seconds if seconds is None else seconds,
     )
-    with stderr().status("reading the data"):
-        plan = make_plan(settings)
+    with working("reading the data"):
+        from nas.api import run_on
+        from nas.study.plan import plan_of_run
+
+        plan = plan_of_run(run, settings)
     return _watched(plan, folder, as_json, lambda watcher: run_on(plan, folder, watcher))
 
 
 def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     """Run with a progress bar, then print and report; interrupted, say how to go on."""
     from nas.cli.progress import SearchProgress
-    from nas.result import Result
 
     console = stderr()
-    task, settings = plan.task, plan.settings
-    console.print(
-        f"run [bold]{folder.name}[/]: {task.name} ({task.level} level, split {task.split}), space {plan.space.name}, "
-        f"controller {settings.controller}, {' and '.join(o.label for o in plan.objectives)}, on {plan.device}",
-        soft_wrap=True,
-    )
-    for note in task.notes:
-        console.print(f"note: {note}", soft_wrap=True, style="yellow", markup=False)
+    console.print(f"run [bold]{folder.name}[/]: {headline(plan)}, on {plan.device}")
+    for note in plan.task.notes:
+        console.print(f"note: {note}", style="yellow", markup=False)
     try:
-        with SearchProgress(console, settings, plan.objectives) as watcher:
+        with SearchProgress(console, plan.settings, plan.objectives) as watcher:
             result: Result = run(watcher)
     except KeyboardInterrupt:
         return _interrupted(plan, folder, as_json)
@@ -131,11 +149,16 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     if not result.succeeded():
         reasons = sorted({str(r.trial.reason) for r in result.records})
         raise RunError(f"all {len(result.records)} trials failed: {'; '.join(reasons[:3])}")
+    settings = plan.settings
     if not result.complete and settings.trials is not None and settings.seconds is None:
-        console.print(f"the space is exhausted: all its networks that {settings.controller} proposes were trained")
-    with console.status("writing the report"):
+        console.print(f"the space is exhausted: all networks that {settings.controller} proposes were trained")
+    with working("writing the report"):
         report = result.report()
-    console.print(f"report: {report}\nexport the best with: nas export {folder.name} --to DIR", soft_wrap=True)
+    failed = len(result.records) - len(result.succeeded())
+    if failed:
+        console.print(f"{failed} of {len(result.records)} trials failed; nas show {folder.name} says why")
+    console.print(f"report: {report}", markup=False, soft_wrap=True)
+    console.print(f"export the best with: nas export {folder.name} --to DIR", soft_wrap=True)
     return 0
 
 
@@ -146,7 +169,8 @@ def _interrupted(plan: Plan, folder: RunFolder, as_json: bool) -> int:
     if folder.exists() and (plan.settings.storage or folder.journal.is_file()):
         result = Result(plan, folder)
         _say(result, as_json)
-        console.print(f"Interrupted: {len(result.records)} trials are saved. Go on with: nas resume {folder.name}")
+        saved = f"{len(result.records)} {'trial is' if len(result.records) == 1 else 'trials are'} saved"
+        console.print(f"Interrupted: {saved}. Go on with: nas resume {folder.name}", soft_wrap=True)
     return INTERRUPTED
 
 
@@ -159,16 +183,26 @@ def _say(result: Result, as_json: bool) -> None:
         print_json(result_json(result, top))
     elif top:
         print_trials(result, top, "Pareto front" if several else "best architectures")
+        click.echo()
         print_architecture(result, top[0].trial.number)
 
 
 def _config(file: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        values = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        return {key.replace("-", "_"): value for key, value in values.items()}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the file {file} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{file} is not TOML: {error}") from error
+
+
+def _text(flag: str | None, given: dict[str, Any], key: str) -> str | None:
+    """What a flag that is no setting says, or else the file."""
+    value = given.pop(key, None)
+    if value is not None and not isinstance(value, str):
+        raise BadInput(f"{key} must be text; got {value!r}")
+    return flag or value
 
 
 def _options(texts: tuple[str, ...]) -> dict[str, Any]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli.output import json_option, print_json, print_table, runs_option, stderr
-from nas.searchspace.errors import MissingExtra
+from nas.cli.output import json_option, opened, print_json, print_table, runs_option, said, shown, stderr, working
+from nas.searchspace.errors import MissingExtra, RunError
+
+if TYPE_CHECKING:
+    from nas.evaluation.job import Outcome
+
+WHAT_IT_IS = {
+    "model.py": "the network as readable Python",
+    "weights.safetensors": "its trained weights",
+    "architecture.json": "its knobs, the task, what was measured, versions",
+    "predict.py": "runs it on a saved graph",
+    "model.pt2": "the network as a torch.export program",
+}
 
 trial_option = click.option("--trial", type=int, metavar="K", help="Number of the trial.  [default: the best]")
 
@@ -23,32 +34,52 @@ def train(run: str, trial: int | None, seeds: int, runs: str | None, as_json: bo
 
     Seeds that are finished are kept: after Ctrl-C the same command goes on.
     """
-    from rich.progress import Progress
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    from nas.api import open_run
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("seeds,"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    result = opened(run, runs)
     from nas.training import train_seeds
 
-    result = open_run(run, runs=runs)
     chosen = result.trial(trial)
     console = stderr()
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task(f"training trial {chosen.number}", total=seeds)
-        summary = train_seeds(
-            result.plan,
-            chosen.architecture,
-            range(seeds),
-            result.path / "training" / f"{chosen.number}.json",
-            lambda seed, outcome: progress.advance(bar),
-        )
+
+        def told(seed: int, outcome: Outcome) -> None:
+            progress.advance(bar)
+            if not console.is_terminal:
+                measured = outcome.metrics[f"valid_{result.plan.task.metric}"]
+                console.print(f"seed {seed}: validation {result.plan.task.metric} {shown(measured)}")
+
+        file = result.path / "training" / f"{chosen.number}.json"
+        summary = train_seeds(result.plan, chosen.architecture, range(seeds), file, told)
     if as_json:
-        rows: dict[str, Any] = {k: {"mean": s.mean, "deviation": s.deviation, "values": s.values} for k, s in summary.items()}
+        rows: dict[str, Any] = {
+            k: {"mean": s.mean, "deviation": s.deviation, "values": s.values} for k, s in summary.items()
+        }
         print_json({"run": run, "trial": chosen.number, "seeds": seeds, "metrics": rows})
-    else:
-        print_table(
-            ["measured", "mean", "deviation", "smallest", "largest"],
-            [[k.replace("_", " "), s.mean, s.deviation, min(s.values), max(s.values)] for k, s in summary.items()],
-            f"trial {chosen.number} of {run}, {seeds} seeds",
-        )
+        return
+    numbers = {name: (s.mean, s.deviation, min(s.values), max(s.values)) for name, s in summary.items()}
+    print_table(
+        ["measured", "mean", "deviation", "smallest", "largest"],
+        [[said(name), *(shown(v, name) for v in values)] for name, values in numbers.items()],
+        f"trial {chosen.number} of {run}, {seeds} {'seed' if seeds == 1 else 'seeds'}",
+    )
 
 
 @click.command()
@@ -62,18 +93,17 @@ def export(run: str, trial: int | None, to: str | None, runs: str | None, as_jso
     import json
     from pathlib import Path
 
-    from nas.api import open_run
-
-    result = open_run(run, runs=runs)
+    result = opened(run, runs)
     chosen = result.trial(trial)
     target = Path(to or f"{run}-trial-{chosen.number}")
-    with stderr().status("exporting"):
+    with working("exporting"):
         files = result.export(target, chosen.number)
-    program = json.loads((target / "architecture.json").read_text())["program"]
+    program = json.loads((target / "architecture.json").read_text(encoding="utf-8"))["program"]
     if as_json:
         print_json({"run": run, "trial": chosen.number, "files": files, "program": program})
         return
-    print_table(["file", "bytes"], [[str(file), file.stat().st_size] for file in files], f"trial {chosen.number} of {run}")
+    rows = [[file.name, file.stat().st_size, WHAT_IT_IS[file.name]] for file in files]
+    print_table(["file", "bytes", "what it is"], rows, f"trial {chosen.number} of {run} in {target}")
     if program.startswith("none"):
         click.echo(f"no torch.export program: {program.removeprefix('none: ')}", err=True)
 
@@ -84,9 +114,10 @@ def export(run: str, trial: int | None, to: str | None, runs: str | None, as_jso
 @runs_option
 def report(run: str, to: str | None, runs: str | None) -> None:
     """Write the report of a run: one HTML file that opens offline."""
-    from nas.api import open_run
-
-    click.echo(open_run(run, runs=runs).report(to))
+    result = opened(run, runs)
+    with working("writing the report"):
+        written = result.report(to)
+    click.echo(written)
 
 
 @click.command()
@@ -106,7 +137,10 @@ def dashboard(run: str, host: str, port: int, runs: str | None) -> None:
     folder = RunFolder(runs_root(runs), run)
     where = folder.store(folder.settings())
     click.echo(f"http://{host}:{port}  (stop with Ctrl-C)", err=True)
-    run_server(storage(where), host=host, port=port)
+    try:
+        run_server(storage(where), host=host, port=port)
+    except OSError as error:
+        raise RunError(f"{host}:{port} cannot be served: {error.strerror or error}; choose another --port") from error
 
 
 COMMANDS = (train, export, report, dashboard)

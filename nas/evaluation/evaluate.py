@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
@@ -35,7 +35,7 @@ def evaluate(job: Job, task: Task) -> Outcome:
             metrics, state = _measured(job, task, begin)
     except Failed as failure:
         return Outcome(seconds=time.monotonic() - begin, reason=str(failure))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Outcome(seconds=time.monotonic() - begin, reason=_reason(error, job))
     finally:
         gc.collect()
@@ -76,25 +76,30 @@ def _forward_seconds(model: torch.nn.Module, task: Task) -> float:
     return time.perf_counter() - begin
 
 
-def _reason(error: Exception, job: Job) -> str:
+def _reason(error: BaseException, job: Job) -> str:
     if is_out_of_memory(error):
         limit = f" (limit {job.memory} MiB)" if job.memory else ""
         return f"out of memory{limit}: {_first_line(error)}"
     return f"{type(error).__name__}: {_first_line(error)}"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else "no message"
 
 
 def write_weights(state: dict[str, torch.Tensor], path: Path) -> None:
-    """Write safetensors whole or not at all."""
+    """Write safetensors whole or not at all.
+
+    Raises:
+        OSError: if there is no room, or no permission (safetensors' own writer says so by an error of its own).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
-        with temporary.open("rb+") as file:
+        with temporary.open("wb") as file:
+            file.write(save({name: tensor.contiguous() for name, tensor in state.items()}))
+            file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:

@@ -51,5 +51,5 @@ class Outcome:
     reason: str | None = None
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818
     """This architecture cannot be trained; the message is the reason that the study keeps."""

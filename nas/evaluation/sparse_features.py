@@ -7,6 +7,7 @@ Dropout draws random numbers for the stored values only: the same distribution, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,7 +77,7 @@ class SparseFeatures(Tensor):
 
     @staticmethod
     def _make(values: Tensor, layout: Layout, dense: Tensor | None = None) -> SparseFeatures:
-        made: SparseFeatures = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: SparseFeatures = Tensor._make_wrapper_subclass(
             SparseFeatures, layout.shape, dtype=values.dtype, device=values.device
         )
         made.values_stored, made.layout_of, made._dense = values, layout, dense
@@ -95,7 +96,7 @@ class SparseFeatures(Tensor):
         kwargs = kwargs or {}
         if func is F.dropout:
             return _dropout(*args, **kwargs)
-        if func is F.linear and isinstance(args[0], cls):
+        if func is F.linear and isinstance(kwargs.get("input", *args[:1]), cls):
             return _linear(*args, **kwargs)
         if func in _QUESTIONS:
             with torch._C.DisableTorchFunctionSubclass():
@@ -103,7 +104,9 @@ class SparseFeatures(Tensor):
         return func(*map(_densified, args), **{name: _densified(value) for name, value in kwargs.items()})
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         return func(*map(_densified, args), **{name: _densified(value) for name, value in (kwargs or {}).items()})
 
 
@@ -113,7 +116,7 @@ _QUESTIONS = {
     Tensor.numel,
     Tensor.shape.__get__,  # type: ignore[attr-defined]
     Tensor.ndim.__get__,  # type: ignore[attr-defined]
-    Tensor.device.__get__,  # type: ignore[attr-defined]
+    Tensor.device.__get__,
     Tensor.dtype.__get__,  # type: ignore[attr-defined]
     Tensor.layout.__get__,  # type: ignore[attr-defined]
     Tensor.is_sparse.__get__,  # type: ignore[attr-defined]
@@ -154,9 +157,14 @@ def with_sparse_features(task: Task) -> Task:
 
     if task.level == "graph" or any(b.x.device.type != "cpu" for b in task.train):
         return task
-    return replace(task, **{s: tuple(replace(b, x=sparse(b.x)) for b in task.batches(s)) for s in SPLITS})
+    return _with_features(task, sparse)
 
 
 def with_plain_features(task: Task) -> Task:
     """The same task with ordinary tensors, as an exported module meets them."""
-    return replace(task, **{s: tuple(replace(b, x=_densified(b.x)) for b in task.batches(s)) for s in SPLITS})
+    return _with_features(task, _densified)
+
+
+def _with_features(task: Task, made: Callable[[Tensor], Tensor]) -> Task:
+    train, valid, test = (tuple(replace(b, x=made(b.x)) for b in task.batches(split)) for split in SPLITS)
+    return replace(task, train=train, valid=valid, test=test)

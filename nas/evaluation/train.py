@@ -98,8 +98,16 @@ def measure(
 
 
 def predict(model: torch.nn.Module, task: Task, batch: Batch) -> Tensor:
-    """``[items, outputs]`` for the scored items of a batch."""
+    """``[items, outputs]`` for the scored items of a batch.
+
+    Raises:
+        Failed: if the model returns another shape, as an operator of the user's own may: the wrong rows would be
+            scored, or more classes than there are.
+    """
     out: Tensor = model(*batch.arguments(task.inputs))
+    wanted = (batch.x.size(0) if task.level == "node" else len(batch.y), task.outputs)
+    if tuple(out.shape) != wanted:
+        raise Failed(f"the network returned {list(out.shape)} where the task needs {list(wanted)}")
     return out if batch.index is None else out[batch.index]
 
 
@@ -119,7 +127,7 @@ def _steps(task: Task, recipe: Recipe, shuffle: torch.Generator) -> Iterator[Bat
             continue
         at = _offsets(batch)
         order = torch.randperm(len(batch.y), generator=shuffle).to(batch.y.device)
-        for chosen in order.split(recipe.batch_size):
+        for chosen in torch.split(order, recipe.batch_size):
             if len(chosen) > 1 or len(order) == 1:  # batch normalisation needs two items
                 yield select(batch, chosen, at)
 
@@ -130,7 +138,7 @@ def _chunks(task: Task, split: Split) -> Iterator[Batch]:
             yield batch
             continue
         at = _offsets(batch)
-        for chosen in torch.arange(len(batch.y), device=batch.y.device).split(GRAPHS_AT_ONCE):
+        for chosen in torch.split(torch.arange(len(batch.y), device=batch.y.device), GRAPHS_AT_ONCE):
             yield select(batch, chosen, at)
 
 

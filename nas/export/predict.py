@@ -2,18 +2,28 @@
 
     python predict.py graph.pt [--out predictions.csv]
 
-``graph.pt`` holds a torch_geometric ``Data`` object saved by ``torch.save`` (or a plain dictionary with the tensors
-``x`` and ``edge_index``, and ``batch`` for several graphs). Needs torch and torch_geometric only.
+``graph.pt`` holds a torch_geometric ``Data`` object saved by ``torch.save``, or a list of them, or a plain dictionary
+with the tensors ``x`` and ``edge_index`` (and ``batch`` for several graphs). From Python:
+
+    from predict import load_model
+
+    model = load_model()
+
+Needs torch and torch_geometric only.
 """
 
 import argparse
 import csv
+import importlib.util
 import json
 import struct
 import sys
+import zlib
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 HERE = Path(__file__).resolve().parent
 DTYPES = {
@@ -30,9 +40,9 @@ DTYPES = {
 }
 
 
-def read_safetensors(path):
+def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file: eight bytes of length, a JSON header, the raw numbers."""
-    content = bytearray(Path(path).read_bytes())
+    content = bytearray(path.read_bytes())
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
     tensors = {}
@@ -46,73 +56,108 @@ def read_safetensors(path):
     return tensors
 
 
-def load_model(folder=HERE):
+def load_model(folder: str | Path = HERE) -> torch.nn.Module:
     """The network with its trained weights, in inference mode."""
+    folder = Path(folder).resolve()
+    name = f"exported_model_{zlib.crc32(str(folder).encode())}"  # of its own, so that several can be loaded
+    spec = importlib.util.spec_from_file_location(name, folder / "model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(folder))
     try:
-        from model import Model
+        spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(folder))
-    model = Model()
-    model.load_state_dict(read_safetensors(Path(folder) / "weights.safetensors"))
+    model: torch.nn.Module = module.Model()
+    model.load_state_dict(read_safetensors(folder / "weights.safetensors"))
     return model.eval()
 
 
-def prepare(graph, task):
-    """The arguments of the network, with the features treated as they were in training."""
-    edge_index = graph["edge_index"].long()
-    if "one-hot degree" in task["transforms"]:
-        nodes = int(graph["num_nodes"]) if "num_nodes" in graph else int(edge_index.max()) + 1
-        degree = torch.bincount(edge_index[1], minlength=nodes).clamp(max=task["features"] - 1)
-        x = torch.nn.functional.one_hot(degree, task["features"]).float()
-    else:
-        x = graph["x"].float()
-    if x.dim() != 2 or x.size(1) != task["features"]:
-        raise SystemExit(f"the network takes {task['features']} features per node; the graph has shape {list(x.shape)}")
-    if "row-normalise" in task["transforms"]:
-        total = x.sum(dim=1, keepdim=True, dtype=torch.float64)
-        x = x / total.where(total > 0, 1).float()
+def prepare(graph: Any, task: dict[str, Any]) -> tuple[Tensor, ...]:
+    """The arguments of the network, with the graph treated as those that it was trained on."""
+    nodes = getattr(graph, "num_nodes", None)
+    parts = graph if isinstance(graph, dict) else graph.to_dict()
+    if parts.get("edge_index") is None:
+        raise SystemExit("the graph has no edge_index")
+    edge_index, x = parts["edge_index"].long(), parts.get("x")
+    if nodes is None:
+        last = int(edge_index.max()) + 1 if edge_index.numel() else 0
+        nodes = int(parts.get("num_nodes") or (last if x is None else len(x)))
     if "undirected" in task["transforms"]:
         from torch_geometric.utils import to_undirected
 
-        edge_index = to_undirected(edge_index, num_nodes=x.size(0))
-    arguments = {"x": x, "edge_index": edge_index}
-    if "batch" in task["inputs"]:
-        batch = graph["batch"] if "batch" in graph else None
-        arguments["batch"] = torch.zeros(x.size(0), dtype=torch.long) if batch is None else batch
+        edge_index = to_undirected(edge_index, num_nodes=nodes)
+    if "one-hot degree" in task["transforms"]:
+        degree = torch.bincount(edge_index[1], minlength=nodes).clamp(max=task["features"] - 1)
+        x = torch.nn.functional.one_hot(degree, task["features"])
+    if x is None or x.dim() != 2 or x.size(1) != task["features"]:
+        came = "has no x" if x is None else f"has x of shape {list(x.shape)}"
+        raise SystemExit(f"the network takes {task['features']} features per node; the graph {came}")
+    x = x.float()
+    if "row-normalise" in task["transforms"]:
+        total = x.sum(dim=1, keepdim=True, dtype=torch.float64)
+        x = x / total.where(total > 0, 1).float()
+    batch = parts.get("batch")
+    arguments = {
+        "x": x,
+        "edge_index": edge_index,
+        "batch": torch.zeros(len(x), dtype=torch.long) if batch is None else batch,
+    }
     return tuple(arguments[name] for name in task["inputs"])
 
 
-def read_graph(path):
-    """A saved graph, read without running any code from the file."""
-    import torch_geometric.data  # its classes are known to the safe loader
+def read_graph(path: str | Path) -> Any:
+    """A saved graph, or a list of them as one batch, read without running any code from the file."""
+    from torch_geometric.data import Batch, Data
+    from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+    from torch_geometric.data.storage import GlobalStorage
 
-    return torch.load(path, weights_only=True)
+    torch.serialization.add_safe_globals([Data, DataEdgeAttr, DataTensorAttr, GlobalStorage])
+    try:
+        graph = torch.load(path, weights_only=True)
+    except OSError as error:
+        raise SystemExit(f"{path} cannot be read: {error.strerror or error}") from None
+    except Exception:
+        raise SystemExit(
+            f"{path} holds something else than tensors and could run code, so it was not read; save a "
+            "torch_geometric Data, a list of them, or a dictionary of tensors"
+        ) from None
+    if isinstance(graph, list) and graph and all(isinstance(one, Data) for one in graph):
+        return Batch.from_data_list(graph)
+    if not isinstance(graph, dict | Data):
+        raise SystemExit(
+            f"{path} holds a {type(graph).__name__}; save a torch_geometric Data, a list of them, or a dictionary"
+        )
+    return graph
 
 
-def main():
+def table(scores: Tensor, task: dict[str, Any]) -> tuple[list[str], list[list[float]]]:
+    """The heading and the rows of the predictions: probabilities, or the values of a regression."""
+    if task["target"] == "multiclass":
+        rows = [[int(p.argmax()), *p.tolist()] for p in scores.softmax(dim=1)]
+        return ["prediction", *(f"probability_{k}" for k in range(task["outputs"]))], rows
+    kind = "probability" if task["target"] == "multilabel" else "value"
+    shown = scores.sigmoid() if task["target"] == "multilabel" else scores
+    return [f"{kind}_{k}" for k in range(task["outputs"])], shown.tolist()
+
+
+def main() -> None:
+    """Read the graph, predict, print or write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("graph", help="a file written by torch.save")
     parser.add_argument("--out", help="CSV file for the predictions; without it they are printed")
     options = parser.parse_args()
-    task = json.loads((HERE / "architecture.json").read_text())["task"]
+    task = json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))["task"]
     with torch.no_grad():
-        scores = load_model()(*prepare(read_graph(options.graph), task))
-    if task["target"] == "multiclass":
-        columns = ["prediction", *(f"probability_{k}" for k in range(task["outputs"]))]
-        probabilities = scores.softmax(dim=1)
-        rows = [[int(p.argmax()), *(round(v, 6) for v in p.tolist())] for p in probabilities]
-    else:
-        kind = "probability" if task["target"] == "multilabel" else "value"
-        columns = [f"{kind}_{k}" for k in range(task["outputs"])]
-        rows = (scores.sigmoid() if task["target"] == "multilabel" else scores).tolist()
-    file = open(options.out, "w", newline="") if options.out else sys.stdout
-    writer = csv.writer(file)
-    writer.writerow(["item", *columns])
-    writer.writerows([i, *row] for i, row in enumerate(rows))
-    if options.out:
-        file.close()
-        print(f"{len(rows)} predictions written to {options.out}")
+        columns, rows = table(load_model()(*prepare(read_graph(options.graph), task)), task)
+    lines = [[task["level"], *columns], *([i, *(f"{v:.6g}" for v in row)] for i, row in enumerate(rows))]
+    if options.out is None:
+        csv.writer(sys.stdout).writerows(lines)
+        return
+    with open(options.out, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(lines)
+    print(f"{len(rows)} predictions written to {options.out}")
 
 
 if __name__ == "__main__":

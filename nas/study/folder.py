@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from nas.settings import Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SETTINGS = "search.toml"
+LOCK = ".lock"
 
 
 def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -69,13 +70,24 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._write(settings)
         except OSError as error:
-            raise RunError(f"the folder {self.path} cannot be written: {error.strerror or error}") from error
+            raise self._unwritable(error) from error
+        self._write(settings)
 
     def rewrite(self, settings: Settings) -> None:
-        """Replace the settings, as resuming with a larger budget does."""
+        """Replace the settings, as resuming with a larger budget does.
+
+        Raises:
+            RunError: if the folder cannot be written.
+        """
         self._write(settings)
+
+    def undo(self) -> None:
+        """Take back what ``create`` did, for a search that could not begin."""
+        for made in (self.path / SETTINGS, self.path / LOCK):
+            made.unlink(missing_ok=True)
+        with suppress(OSError):  # something else is in it
+            self.path.rmdir()
 
     def settings(self) -> Settings:
         """The settings the run was started with.
@@ -104,17 +116,23 @@ class RunFolder:
         """Hold the run.
 
         Raises:
-            RunError: if another process holds it.
+            RunError: if another process holds it, or the folder cannot be written.
         """
         from filelock import FileLock, Timeout
 
+        lock = FileLock(self.path / LOCK, timeout=0)
         try:
-            with FileLock(self.path / ".lock", timeout=0):
-                yield
+            lock.acquire()
         except Timeout:
-            raise RunError(f"the run {self.name!r} is being worked on by another process; wait for it or stop it") from None
-        except PermissionError as error:
-            raise RunError(f"the folder {self.path} cannot be written: {error.strerror or error}") from error
+            raise RunError(
+                f"the run {self.name!r} is being worked on by another process; wait for it or stop it"
+            ) from None
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _write(self, settings: Settings) -> None:
         import tomli_w
@@ -125,8 +143,14 @@ class RunFolder:
         try:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(self.path / SETTINGS)
+        except OSError as error:
+            raise self._unwritable(error) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"the folder {self.path} cannot be written: {error.strerror or error}")
 
 
 def names(root: Path) -> list[str]:
@@ -137,7 +161,7 @@ def names(root: Path) -> list[str]:
 
 def free_name(root: Path, stem: str) -> str:
     """``stem-1``, or the next number that no run has."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "run"
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("-._")[:90].rstrip("-.") or "run"
     number = 1
     while (root / f"{stem}-{number}").exists():
         number += 1

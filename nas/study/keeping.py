@@ -31,5 +31,7 @@ class Keeper:
 
     def _chosen(self, record: Record) -> list[Record]:
         candidates = [*self._kept, record]
-        chosen = {r.trial.number: r for r in [*ranked(candidates)[: self._best], *front(candidates)[:FRONT]]}
-        return list(chosen.values())
+        best = ranked(candidates)
+        several = bool(best) and len(best[0].trial.values or ()) > 1  # of one objective the front is its ties
+        chosen = [*best[: self._best], *(front(candidates)[:FRONT] if several else ())]
+        return list({r.trial.number: r for r in chosen}.values())

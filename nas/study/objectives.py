@@ -58,7 +58,7 @@ def parse(texts: Sequence[str], metric: str) -> tuple[Objective, ...]:
 
     made = []
     for text in texts or [metric]:
-        name = text.strip().lstrip("-+")
+        name = text.strip().lstrip("-")
         if name not in METRICS and name not in COSTS:
             raise unknown("objective", name, [*METRICS, *COSTS])
         natural = name in METRICS and METRICS[name].larger_is_better

@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.controllers.base import Problem
-from nas.controllers.registry import create
+from nas.controllers.registry import CONTROLLERS, create
 from nas.data import load
+from nas.data.catalogue import CATALOGUE
 from nas.evaluation.devices import resolve
 from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.limits import default_memory
 from nas.metrics import METRICS, resolve_metric
+from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
-from nas.searchspace.spaces.registry import find
+from nas.searchspace.spaces.registry import SPACES, find
 from nas.searchspace.task import Task
 from nas.settings import Settings
 from nas.study.fitting import check_fits
 from nas.study.folder import RunFolder
 from nas.study.objectives import Objective, parse
 from nas.study.search import Search, Watcher
-from nas.study.store import Store
+from nas.study.store import Store, repair
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,18 @@ class Plan:
         return LocalProcesses(self.task, self.device, self.settings.workers, self.settings.space)
 
 
-def make_plan(settings: Settings, *, data: Any = None, space: Any = None, controller: Any = None) -> Plan:
+def make_plan(
+    settings: Settings, *, data: Any = None, space: Any = None, controller: Any = None, to_read: bool = False
+) -> Plan:
     """Resolve the settings; ``data``, ``space`` and ``controller`` may be objects that stand in for the names.
+
+    Args:
+        to_read: whether the run is only looked at. That needs no controller, and no GPU where there was one.
 
     Raises:
         BadInput: for anything that does not exist or does not fit, before any work is spent.
     """
-    device = resolve(settings.device)
+    device = _device(settings.device, to_read)
     found = find(settings.space if space is None else space)
     task = load(
         settings.data if data is None else data,
@@ -85,10 +92,42 @@ def make_plan(settings: Settings, *, data: Any = None, space: Any = None, contro
         if objective.name in METRICS:
             resolve_metric(objective.name, task.target)
     bound = found.for_task(task)
-    check_fits(bound, task)
     plan = Plan(settings, task, bound, objectives, settings.controller if controller is None else controller, device)
-    create(plan.controller, plan.problem(), **settings.controller_options)  # refuses bad options before a folder exists
+    if not to_read:
+        check_fits(bound, task)
+        create(plan.controller, plan.problem(), **settings.controller_options)  # refuses bad options before any work
     return plan
+
+
+def plan_of_run(
+    name: str, settings: Settings, *, data: Any = None, space: Any = None, controller: Any = None, to_read: bool = False
+) -> Plan:
+    """The plan of an earlier run.
+
+    Raises:
+        BadInput: as ``make_plan``, and if what was an object in Python is not given again.
+    """
+    named = {
+        "data": data is not None or settings.data.lower() in CATALOGUE,
+        "space": space is not None or ":" in settings.space or settings.space in SPACES,
+        "controller": to_read or controller is not None or settings.controller in CONTROLLERS,
+    }
+    for what, known in named.items():
+        if not known:
+            raise BadInput(
+                f"the run {name!r} was started from Python with an object as its {what} "
+                f"({getattr(settings, what)}); give it again there: nas.resume({name!r}, {what}=...)"
+            )
+    return make_plan(settings, data=data, space=space, controller=controller, to_read=to_read)
+
+
+def _device(device: str, to_read: bool) -> str:
+    try:
+        return resolve(device)
+    except BadInput:
+        if not to_read:
+            raise
+        return resolve("auto")
 
 
 def start(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Search:
@@ -104,7 +143,11 @@ def resume(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Sea
     Raises:
         RunError: if the store belongs to something else than the plan.
     """
-    store = Store.open(folder.store(plan.settings), folder.name, plan.header(), plan.space, plan.objectives)
+    where = folder.store(plan.settings)
+    repair(folder.journal)
+    if not Store.begun(where, folder.name) and not folder.weights(0).parent.exists():  # killed before its first trial
+        return start(plan, folder, watcher)
+    store = Store.open(where, folder.name, plan.header(), plan.space, plan.objectives)
     return _search(plan, folder, store, watcher)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,8 +67,11 @@ def recipe_of(architecture: Any, task: Task, settings: Settings) -> Recipe:
     recipe = Recipe()
     if hasattr(architecture, "recipe"):
         recipe = architecture.recipe(recipe, task)
-    given = {"epochs": settings.epochs, "patience": settings.patience}
-    return replace(recipe, **{name: value for name, value in given.items() if value is not None})
+    return replace(
+        recipe,
+        epochs=recipe.epochs if settings.epochs is None else settings.epochs,
+        patience=recipe.patience if settings.patience is None else settings.patience,
+    )
 
 
 class Search:
@@ -163,6 +166,9 @@ class Search:
         except BadInput as error:  # the space's own network refuses this combination
             self._finish(key, Outcome(reason=str(error)))
             return
+        except Exception as error:  # or stumbles over it
+            self._finish(key, Outcome(reason=f"{type(error).__name__}: {error}"))
+            return
         futures[executor.submit(job)] = key
 
     def _job(self, proposal: _Running) -> Job:
@@ -224,6 +230,8 @@ class Search:
                 f"the weights of a trial could not be written ({error.strerror or error}); the finished trials are "
                 "safe. Make room, then continue with nas resume"
             ) from error
+        if isinstance(error, BrokenExecutor):
+            raise RunError(f"the worker processes cannot be started ({error}); the finished trials are safe") from error
         raise error
 
     def _finish(self, key: Any, outcome: Outcome) -> None:

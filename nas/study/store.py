@@ -5,7 +5,7 @@ Each finished trial is written once and whole; nothing is ever left running in t
 
 from __future__ import annotations
 
-import json
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -21,11 +21,12 @@ from optuna.distributions import (
 )
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nas.controllers.base import Trial
 from nas.searchspace.domains import Choice, Domain, Integer
-from nas.searchspace.errors import BadInput, MissingExtra, RunError
+from nas.searchspace.errors import BadInput, MissingExtra, NasError, RunError
 from nas.searchspace.space import Space
 from nas.study.objectives import Objective
 from nas.study.records import Record, Repeat
@@ -63,17 +64,31 @@ class Store:
             RunError: if there is a study of that name already, or the place cannot be written.
         """
         backend = storage(where)
-        directions = ["maximize" if o.maximise else "minimize" for o in objectives]
+        directions = [StudyDirection.MAXIMIZE if o.maximise else StudyDirection.MINIMIZE for o in objectives]
         try:
-            with _quiet():
-                study = optuna.create_study(storage=backend, study_name=name, directions=directions)
-        except optuna.exceptions.DuplicatedStudyError:
-            raise RunError(f"the storage has a study {name!r} already; choose another --name") from None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names([o.label for o in objectives])
-        study.set_user_attr(HEADER, dict(header))
+            with _Quiet():
+                study = optuna.create_study(
+                    storage=backend, study_name=name, directions=directions, load_if_exists=True
+                )
+                if study.user_attrs or study.trials or study.directions != directions:
+                    raise RunError(f"the storage has a study {name!r} already; choose another --name")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names([o.label for o in objectives])
+            study.set_user_attr(HEADER, dict(header))
+        except NasError:
+            raise
+        except Exception as error:
+            raise RunError(f"the store {shown(where)} cannot be written: {error}") from error
         return Store(study, space, objectives)
+
+    @staticmethod
+    def begun(where: Path | str, name: str) -> bool:
+        """Whether ``create`` was seen through; a process that was killed before left nothing to lose."""
+        if isinstance(where, Path) and not where.is_file():
+            return False
+        study = _find(where, name)
+        return study is not None and bool(study.user_attrs or study.get_trials(deepcopy=False))
 
     @staticmethod
     def open(
@@ -96,7 +111,7 @@ class Store:
         study = _load(where, name)
         recorded = study.user_attrs.get(HEADER)
         if not isinstance(recorded, dict):
-            raise RunError(f"the study {name!r} in {where} was not written by nas")
+            raise RunError(f"the study {name!r} in {shown(where)} was not written by nas")
         for key in checked:
             if recorded.get(key) != header[key]:
                 raise RunError(
@@ -111,12 +126,14 @@ class Store:
         Raises:
             RunError: if it cannot be written; the trials before it are safe.
         """
+        frozen = self._frozen(record)
         try:
-            self._study.add_trial(self._frozen(record))
-        except OSError as error:
+            self._study.add_trial(frozen)
+        except Exception as error:  # each kind of storage has errors of its own
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise RunError(
-                f"trial {record.trial.number} could not be written ({error.strerror or error}); the trials before it "
-                "are safe. Make room, then continue with nas resume"
+                f"trial {record.trial.number} could not be written ({why}); the trials before it are safe. Make room, "
+                "then continue with nas resume"
             ) from error
 
     def records(self) -> list[Record]:
@@ -175,11 +192,6 @@ class Store:
             raise RunError(f"trial {frozen.number} of the store is not one of this space: {error}") from error
 
 
-def header(store_of: Path | str, name: str) -> dict[str, Any]:
-    """What the study in a store is of, without its trials."""
-    return dict(_load(store_of, name).user_attrs.get(HEADER, {}))
-
-
 def distribution(domain: Domain) -> BaseDistribution:
     """The Optuna distribution of a knob."""
     if isinstance(domain, Choice):
@@ -189,7 +201,7 @@ def distribution(domain: Domain) -> BaseDistribution:
     return FloatDistribution(domain.low, domain.high, log=domain.log)
 
 
-class _quiet:
+class _Quiet:
     """Optuna's own messages off, and back to what they were."""
 
     def __enter__(self) -> None:
@@ -201,27 +213,45 @@ class _quiet:
 
 
 def _load(where: Path | str, name: str) -> optuna.Study:
-    if isinstance(where, Path):
-        if not where.is_file():
-            raise RunError(f"there is no store at {where}; the run folder is incomplete")
-        _repair(where)
+    if isinstance(where, Path) and not where.is_file():
+        raise RunError(f"there is no store at {where}; the run folder is incomplete")
+    study = _find(where, name)
+    if study is None:
+        raise RunError(f"there is no study {name!r} in {shown(where)}")
+    return study
+
+
+def _find(where: Path | str, name: str) -> optuna.Study | None:
     try:
-        with _quiet():
+        with _Quiet():
             return optuna.load_study(study_name=name, storage=storage(where))
     except KeyError:
-        raise RunError(f"there is no study {name!r} in {where}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, AssertionError, TypeError) as error:
-        raise RunError(f"the store {where} is damaged and cannot be read: {error}") from error
+        return None
+    except NasError:
+        raise
+    except Exception as error:
+        raise RunError(f"the store {shown(where)} is damaged and cannot be read: {error}") from error
 
 
-def _repair(journal: Path) -> None:
-    """Drop what a killed process left behind: half a last line, and the lock of the file."""
+def repair(journal: Path) -> None:
+    """Drop what a killed process left behind: half a last line, and the lock of the file.
+
+    Whoever only reads leaves that to whoever writes: it may be writing.
+    """
+    if not journal.is_file():
+        return
     with journal.open("rb+") as file:
         content = file.read()
-        if content and not content.endswith(b"\n"):
-            file.truncate(content.rfind(b"\n") + 1)
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            file.truncate(whole)
     for left in journal.parent.glob(journal.name + ".lock*"):
         left.unlink(missing_ok=True)
+
+
+def shown(where: Path | str) -> str:
+    """A place as it may be printed: without the password of a URL."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(where))
 
 
 def storage(where: Path | str) -> BaseStorage:
@@ -232,11 +262,11 @@ def storage(where: Path | str) -> BaseStorage:
         except OSError as error:
             raise RunError(f"the store {where} cannot be opened: {error.strerror or error}") from error
     try:
-        return optuna.storages.getstorage(where)
+        return optuna.storages.get_storage(where)
     except ImportError as error:
         scheme = where.split(":")[0].split("+")[0]
         extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(scheme)
         line = f"pip install 'gnn-nas[{extra}]'" if extra else f"pip install the driver for {scheme}"
         raise MissingExtra(f"the storage {scheme} needs a driver that is not installed: {line} ({error})") from error
     except Exception as error:
-        raise BadInput(f"the storage {where!r} cannot be opened: {error}") from error
+        raise BadInput(f"the storage {shown(where)!r} cannot be opened: {error}") from error

@@ -1,0 +1,20 @@
+"""Graphs of a dozen nodes gain nothing from threads, and no test writes outside its own folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs and caches of a test lie in its temporary folder."""
+    monkeypatch.setenv("NAS_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))

@@ -1,0 +1,55 @@
+"""On a GPU; skipped where there is none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import nas
+from nas.evaluation.devices import spread
+from nas.evaluation.evaluate import evaluate
+from nas.evaluation.limits import default_memory, memory_limit
+from nas.searchspace.errors import BadInput
+from tests.nas.toys import Toy, graph, job, numbers, search, task
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+
+ARCHITECTURE = Toy(conv="gcn", hidden=8, dropout=0.0)
+
+
+def test_cpu_and_cuda_agree():
+    data = task()
+    cpu = evaluate(job("", data, ARCHITECTURE), data)
+    cuda = evaluate(job("", data, ARCHITECTURE, device="cuda"), data.to("cuda"))
+    assert cuda.reason is None
+    for key in ("valid_loss", "test_loss"):
+        assert cuda.metrics[key] == pytest.approx(cpu.metrics[key], rel=0.2)
+    assert numbers(cuda)["params"] == numbers(cpu)["params"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_search(workers):
+    result = search(device="cuda", trials=4, workers=workers)
+    assert [r.trial.reason for r in result.records] == [None] * 4
+    assert next(result.module().parameters()).device.type == "cpu"
+    assert nas.resume("run", data=graph(), space=Toy, trials=5).records[:4] == result.records
+
+
+def test_the_random_state_of_the_gpu_is_left_alone():
+    data = task().to("cuda")
+    before = torch.cuda.get_rng_state()
+    evaluate(job("", data, ARCHITECTURE, device="cuda"), data)
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+def test_memory():
+    with pytest.raises(torch.cuda.OutOfMemoryError), memory_limit(64, "cuda"):
+        torch.empty(2**30, device="cuda")
+    torch.empty(2**28, device="cuda")
+    assert default_memory("cuda", 1) >= default_memory("cuda", 2) >= 64
+
+
+def test_a_gpu_there_is_not():
+    with pytest.raises(BadInput, match=r"there is no device 'cuda:99'; torch finds \d+ GPU"):
+        search(device="cuda:99")
+    assert set(spread("cuda", 3)) <= {f"cuda:{i}" for i in range(torch.cuda.device_count())}

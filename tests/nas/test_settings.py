@@ -1,0 +1,91 @@
+"""Settings say at once what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.searchspace.errors import BadInput
+from nas.settings import Settings
+
+BAD: list[tuple[str, Any, str]] = [
+    *((name, value, f"{name} must be at least 1; got {value}")
+      for name in ("trials", "epochs", "patience", "trial_memory", "workers", "keep") for value in (0, -3)),
+    *((name, value, f"{name} must be a whole number; got {value!r}")
+      for name in ("trials", "epochs", "workers", "keep", "seed", "split_seed") for value in (1.5, "3", True)),
+    *((name, value, f"{name} must be above 0; got {value}")
+      for name in ("seconds", "trial_seconds") for value in (0, -1.0, math.nan)),
+    *((name, "5", f"{name} must be a number; got '5'") for name in ("seconds", "trial_seconds")),
+    *((name, None, f"{name} must be a whole number; got None") for name in ("workers", "keep", "seed", "split_seed")),
+    *((name, -1, f"{name} must be at least 0; got -1") for name in ("seed", "split_seed")),
+    *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
+    *((name, 5, f"{name} must be text; got 5")
+      for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage")),
+    *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device")),
+    *(("class_weights", value, "class_weights must be true or false; got") for value in (1, "yes", None)),
+    *(("objectives", value, "objectives must be a list of names, such as .*; got") for value in ("a", [1], None)),
+    *(("controller_options", value, "controller_options") for value in (5, "a=1", {"a": [1]}, {1: 2}, {"a": object()})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "message"), BAD)
+def test_a_bad_value(name, value, message):
+    with pytest.raises(BadInput, match=message):
+        Settings(**{name: value})
+
+
+def test_every_setting_is_checked():
+    assert {name for name, _, _ in BAD} == {f.name for f in fields(Settings)}
+
+
+@pytest.mark.parametrize(
+    ("key", "near"), [("trails", "trials"), ("objective", "objectives"), ("second", "seconds"), ("Seed", "seed")]
+)
+def test_an_unknown_key_offers_the_nearest(key, near):
+    with pytest.raises(BadInput, match=rf"unknown setting '{key}'; did you mean '{near}'\? known: class_weights, "):
+        Settings.of({key: 1})
+
+
+def test_no_budget():
+    for make in (lambda: Settings(trials=None), lambda: Settings.of({"trials": None})):
+        with pytest.raises(BadInput, match="give a budget: trials, seconds, or both"):
+            make()
+
+
+def test_a_budget_of_seconds_alone_limits_no_trials():
+    """A file cannot say None, so that silence has to."""
+    assert Settings.of({"seconds": 5}).trials is None
+    assert Settings.of({"seconds": 5, "trials": 3}).trials == 3
+    assert Settings.of({}).trials == 50
+
+
+def test_what_is_given_is_copied():
+    options: dict[str, Any] = {"startup": 3, "population": None}
+    settings = Settings(controller_options=options, objectives=["accuracy"], data_root=Path("/data"))
+    options["startup"] = 4
+    assert settings.controller_options == {"startup": 3}
+    assert settings.objectives == ("accuracy",)
+    assert settings.data_root == "/data"
+    with pytest.raises(FrozenInstanceError):
+        settings.seed = 3  # type: ignore[misc]
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
+)
+
+
+@given(st.dictionaries(st.sampled_from([f.name for f in fields(Settings)]), VALUES, max_size=3))
+def test_anything_is_either_settings_or_a_message(values):
+    try:
+        settings = Settings.of(values)
+    except BadInput:
+        pass
+    else:
+        assert settings.trials is not None or settings.seconds is not None
