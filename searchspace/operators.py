@@ -129,10 +129,10 @@ OPERATORS: dict[str, Operator] = {
         Operator(
             "aggregate",
             "",
-            "You et al., NeurIPS 2020, eq. 1: AGG over the neighbourhood, no weights",
-            ("from torch_geometric.nn import SimpleConv",),
+            "You et al., NeurIPS 2020, eq. 1: AGG over the neighbourhood and the node itself, no weights",
             settings={"aggr": "mean"},
-            same_width="SimpleConv(aggr={aggr}, combine_root='self_loop')",
+            printed="nas.searchspace.layers.aggregate:Aggregate",
+            same_width="Aggregate({aggr})",
         ),
         Operator(
             "attention",
