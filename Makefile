@@ -30,7 +30,7 @@ search: setup
 	@echo "== searching 30 architectures on the digits"
 	@if test -f runs/$(RUN)/search.toml; \
 		then $(BIN)/nas resume $(RUN); \
-		else $(BIN)/nas search --data digits --trials 30 --epochs 100 --name $(RUN); fi
+		else $(BIN)/nas search --data digits --split-seed 3 --trials 30 --epochs 100 --name $(RUN); fi
 	@echo "== exporting the winner"
 	$(BIN)/nas export $(RUN) --to runs/$(RUN)/export
 	@echo "== done: open runs/$(RUN)/report.html"
