@@ -88,9 +88,7 @@ def resume(
     return run_on(plan, folder, watcher)
 
 
-def open_run(
-    name: str, *, data: Any = None, space: Any = None, runs: str | os.PathLike[str] | None = None
-) -> Result:
+def open_run(name: str, *, data: Any = None, space: Any = None, runs: str | os.PathLike[str] | None = None) -> Result:
     """The result of a run so far, without going on with it.
 
     Raises:
@@ -141,5 +139,3 @@ def _label(value: Any) -> str:
         return value.__name__
     name = getattr(value, "name", None)
     return name if isinstance(name, str) and name else type(value).__name__
-
-

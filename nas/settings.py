@@ -29,7 +29,7 @@ class Settings:
         seconds: wall-clock seconds after which no trial is started; None means no limit.
         seed: the only source of randomness besides ``split_seed``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        workers: processes that train at the same time; 1 trains in the driver itself.
+        workers: processes that train at the same time; 1 trains in the driver itself, 0 is one for every GPU or core.
         epochs: overrides what the space says.
         patience: likewise.
         class_weights: whether the loss weighs classes by the inverse of their frequency.
@@ -75,7 +75,7 @@ class Settings:
         if not isinstance(self.class_weights, bool):
             raise BadInput(f"class_weights must be true or false; got {self.class_weights!r}")
         for name in ("split_seed", "seed", "workers", "keep"):
-            _check_number(name, getattr(self, name), int, 1 if name in ("workers", "keep") else 0)
+            _check_number(name, getattr(self, name), int, 1 if name == "keep" else 0)
         for name in ("split_seed", "seed"):
             if getattr(self, name) >= 2**63:
                 raise BadInput(f"{name} must be below 2**63; got {getattr(self, name)}")

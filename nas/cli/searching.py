@@ -54,7 +54,9 @@ TOP = 10
 @click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
 @click.option("--seed", type=int, help="Seed of everything else.  [default: 0]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
-@click.option("--workers", type=int, help="Processes that train at the same time.  [default: 1]")
+@click.option(
+    "--workers", type=int, help="Processes that train at the same time; 0: one for every GPU or core.  [default: 1]"
+)
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
 @click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 30]")
 @click.option(

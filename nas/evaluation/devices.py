@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from nas.searchspace.errors import BadInput
 
 
@@ -28,6 +30,15 @@ def resolve(device: str) -> str:
     elif parsed.type != "cpu":
         raise BadInput(f"device {device!r} is not supported; use auto, cpu, cuda or cuda:N")
     return device
+
+
+def units(device: str) -> int:
+    """How many trainings can have something of their own: the GPUs for ``cuda``, one named GPU, the cores for the CPU."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.device_count()
+    return 1 if device.startswith("cuda") else os.cpu_count() or 1
 
 
 def spread(device: str, workers: int) -> list[str]:

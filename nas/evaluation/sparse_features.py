@@ -39,9 +39,7 @@ class _Linear(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, weight: Tensor, layout: Layout) -> Tensor:
         ctx.layout = layout
         ctx.save_for_backward(values)
-        matrix = torch.sparse_csr_tensor(
-            layout.row_start, layout.column, values, layout.shape, check_invariants=False
-        )
+        matrix = torch.sparse_csr_tensor(layout.row_start, layout.column, values, layout.shape, check_invariants=False)
         return matrix @ weight.t()
 
     @staticmethod

@@ -11,7 +11,7 @@ from nas.controllers.base import Problem
 from nas.controllers.registry import CONTROLLERS, create
 from nas.data import load
 from nas.data.catalogue import CATALOGUE
-from nas.evaluation.devices import resolve
+from nas.evaluation.devices import resolve, units
 from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.limits import default_memory
 from nas.metrics import METRICS, resolve_metric
@@ -62,9 +62,14 @@ class Plan:
 
     def executor(self) -> Executor:
         """In this process for one worker, else local processes."""
-        if self.settings.workers == 1:
+        if self.workers == 1:
             return InProcess(self.task, self.device)
-        return LocalProcesses(self.task, self.device, self.settings.workers, self.settings.space)
+        return LocalProcesses(self.task, self.device, self.workers, self.settings.space)
+
+    @property
+    def workers(self) -> int:
+        """How many processes train; where the settings leave it open, one for every GPU or core."""
+        return self.settings.workers or units(self.device)
 
 
 def make_plan(
@@ -181,6 +186,6 @@ def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None
         store=store,
         folder=folder,
         device=plan.device,
-        memory=default_memory(plan.device, settings.workers),
+        memory=default_memory(plan.device, plan.workers),
         watcher=watcher,
     )

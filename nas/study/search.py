@@ -268,5 +268,3 @@ class Search:
         for repeat in record.repeats:
             self._tell_repeat(repeat)
         self.controller.tell([record.trial])
-
-

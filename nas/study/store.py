@@ -13,19 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nas.controllers.base import Trial
-from nas.searchspace.domains import Choice, Domain, Integer
+from nas.controllers.optuna_knobs import distribution
 from nas.searchspace.errors import BadInput, MissingExtra, NasError, RunError
 from nas.searchspace.space import Space
 from nas.study.objectives import Objective
@@ -33,7 +27,6 @@ from nas.study.records import Record, Repeat
 
 HEADER = "nas"
 """The study attribute that says what the study is of."""
-
 
 ANOTHER = {
     "knobs": "a search space with other knobs",
@@ -168,8 +161,11 @@ class Store:
                 "origin": record.origin,
                 "seed": record.seed,
                 **({"reason": trial.reason} if trial.reason else {}),
-                **({"repeats": [[self._space.to_json(r.architecture), r.of] for r in record.repeats]}
-                   if record.repeats else {}),
+                **(
+                    {"repeats": [[self._space.to_json(r.architecture), r.of] for r in record.repeats]}
+                    if record.repeats
+                    else {}
+                ),
             },
         )
         if frozen.datetime_complete is not None:
@@ -184,21 +180,10 @@ class Store:
             values = None
             if frozen.state == TrialState.COMPLETE:
                 values = tuple(o.value(v) for o, v in zip(self._objectives, frozen.values, strict=True))
-            trial = Trial(
-                frozen.number, architecture, values, kept["metrics"], kept["seconds"], kept.get("reason")
-            )
+            trial = Trial(frozen.number, architecture, values, kept["metrics"], kept["seconds"], kept.get("reason"))
             return Record(trial, kept["elapsed"], kept["origin"], repeats, kept["seed"])
         except (KeyError, TypeError, BadInput) as error:
             raise RunError(f"trial {frozen.number} of the store is not one of this space: {error}") from error
-
-
-def distribution(domain: Domain) -> BaseDistribution:
-    """The Optuna distribution of a knob."""
-    if isinstance(domain, Choice):
-        return CategoricalDistribution(domain.options)
-    if isinstance(domain, Integer):
-        return IntDistribution(domain.low, domain.high, log=domain.log)
-    return FloatDistribution(domain.low, domain.high, log=domain.log)
 
 
 class _Quiet:

@@ -20,8 +20,10 @@ class Aggregate(torch.nn.Module):
     def forward(self, x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
         if torch.compiler.is_exporting() or x.device.type != "cpu":
             source, target = self.with_itself(edge_index, x.size(0))
-            return scatter(x[source], target, dim=0, dim_size=x.size(0), reduce=self.aggr)
-        return torch.sparse.mm(self.matrix(edge_index, x), x, "amax" if self.aggr == "max" else self.aggr)
+            out: torch.Tensor = scatter(x[source], target, dim=0, dim_size=x.size(0), reduce=self.aggr)
+        else:
+            out = torch.sparse.mm(self.matrix(edge_index, x), x, "amax" if self.aggr == "max" else self.aggr)
+        return out
 
     def with_itself(self, edge_index: torch.Tensor, nodes: int) -> torch.Tensor:
         """The edges, and one from each node to itself."""

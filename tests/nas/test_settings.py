@@ -16,7 +16,8 @@ from nas.settings import Settings
 
 BAD: list[tuple[str, Any, str]] = [
     *((name, value, f"{name} must be at least 1; got {value}")
-      for name in ("trials", "epochs", "patience", "trial_memory", "workers", "keep") for value in (0, -3)),
+      for name in ("trials", "epochs", "patience", "trial_memory", "keep") for value in (0, -3)),
+    ("workers", -3, "workers must be at least 0; got -3"),
     *((name, value, f"{name} must be a whole number; got {value!r}")
       for name in ("trials", "epochs", "workers", "keep", "seed", "split_seed") for value in (1.5, "3", True)),
     *((name, value, f"{name} must be above 0; got {value}")

@@ -81,8 +81,10 @@ class Messy:
             raise BadInput("two is bad")
         if self.conv == "bad":
             return net.linear(net.x, [][0])
-        x = net.operator(self.conv, net.x, self.hidden) if self.conv == "gcn" else net.linear(
-            net.x, self.hidden, bias=self.bias
+        x = (
+            net.operator(self.conv, net.x, self.hidden)
+            if self.conv == "gcn"
+            else net.linear(net.x, self.hidden, bias=self.bias)
         )
         return net.activation("relu", x)
 

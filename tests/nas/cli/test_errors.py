@@ -29,7 +29,7 @@ Command = Callable[..., Any]
         (["search", "--trials", "-3"], "trials must be at least 1; got -3"),
         (["search", "--seconds", "0"], "seconds must be above 0; got 0.0"),
         (["search", "--seconds", "nan"], "seconds must be above 0; got nan"),
-        (["search", "--workers", "0"], "workers must be at least 1; got 0"),
+        (["search", "--workers", "-1"], "workers must be at least 0; got -1"),
         (["search", "--epochs", "0"], "epochs must be at least 1; got 0"),
         (["search", "--device", "gpu"], "device 'gpu'"),
         (["search", "--option", "population"], "--option takes KEY=VALUE, such as population=50; got 'population'"),

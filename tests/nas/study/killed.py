@@ -56,8 +56,14 @@ def go_on(seen: Path) -> None:
         nas.resume("run", data=DATA, space=Wide, watcher=Checks(seen))
     else:
         nas.search(
-            DATA, space=Wide, controller="evolution", controller_options={"population": 5, "sample": 2},
-            trials=TRIALS, device="cpu", name="run", watcher=Checks(seen),
+            DATA,
+            space=Wide,
+            controller="evolution",
+            controller_options={"population": 5, "sample": 2},
+            trials=TRIALS,
+            device="cpu",
+            name="run",
+            watcher=Checks(seen),
         )
 
 

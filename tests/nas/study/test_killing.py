@@ -29,7 +29,11 @@ def test_killed_at_random_moments(tmp_path, seed, kills):
     script = Path(__file__).with_name("killed.py")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(script), str(seed), str(kills), str(seen)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     survivor = nas.open_run("run", data=graph(), space=Wide)
