@@ -33,7 +33,7 @@ def resolve(device: str) -> str:
 
 
 def units(device: str) -> int:
-    """How many trainings can have something of their own: the GPUs for ``cuda``, one named GPU, the cores for the CPU."""
+    """How many trainings can have something to themselves: all GPUs for ``cuda``, one that is named, or the cores."""
     import torch
 
     if device == "cuda":
