@@ -126,16 +126,16 @@ def test_a_search_with_two_workers():
 
 def test_workers_that_cannot_start(tmp_path, monkeypatch):
     """The file of the space vanishes between the plan and the workers."""
-    (tmp_path / "mine.py").write_text("from tests.nas.toys import Toy\n")
+    (tmp_path / "borrowed.py").write_text("from tests.nas.toys import Toy\n")
     real = LocalProcesses.__enter__
 
     def vanished(self: LocalProcesses) -> Any:
-        (tmp_path / "mine.py").unlink()
+        (tmp_path / "borrowed.py").unlink()
         return real(self)
 
     monkeypatch.setattr(LocalProcesses, "__enter__", vanished)
     with pytest.raises(RunError, match=r"the worker processes cannot be started .*; the finished trials are safe"):
-        search(space=f"{tmp_path}/mine.py:Toy", workers=2)
+        search(space=f"{tmp_path}/borrowed.py:Toy", workers=2)
 
 
 class _Slots:
