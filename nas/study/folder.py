@@ -138,6 +138,9 @@ class RunFolder:
         import tomli_w
 
         values: dict[str, Any] = {k: v for k, v in asdict(settings).items() if v is not None and v != {}}
+        if ":" in settings.space:  # a file is found again from any directory
+            file, _, name = settings.space.rpartition(":")
+            values["space"] = f"{Path(file).resolve()}:{name}"
         text = "# The settings of this run; nas search --config repeats it.\n" + tomli_w.dumps(values)
         temporary = self.path / f".{SETTINGS}.{os.getpid()}"
         try:

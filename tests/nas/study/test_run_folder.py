@@ -184,3 +184,11 @@ def test_a_search_that_cannot_begin_leaves_no_folder(tmp_path):
     (folder.path / "mine.txt").write_text("keep")
     folder.undo()
     assert [p.name for p in folder.path.iterdir()] == ["mine.txt"]
+
+
+def test_a_space_file_is_found_from_any_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder(tmp_path / "runs", "one")
+    folder.create(Settings(space="my_space.py:Mine"))
+    monkeypatch.chdir("/")
+    assert folder.settings().space == f"{(tmp_path / 'my_space.py').resolve()}:Mine"
