@@ -21,14 +21,16 @@ from tests.searchspace.declared import NODE, features, graph
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    """Operators and modules that a test adds go when it ends."""
-    rows, modules = dict(OPERATORS), set(sys.modules)
+    """Operators and modules that a test adds go when it ends, and those of other tests are not there."""
+    rows, modules = dict(OPERATORS), {name: m for name, m in sys.modules.items() if name.startswith("mine")}
+    for name in modules:
+        del sys.modules[name]
     yield
     OPERATORS.clear()
     OPERATORS.update(rows)
-    for name in set(sys.modules) - modules:
-        if name.startswith("mine"):
-            del sys.modules[name]
+    for name in [name for name in sys.modules if name.startswith("mine")]:
+        del sys.modules[name]
+    sys.modules.update(modules)
 
 
 SPACE = """
