@@ -5,7 +5,7 @@
 30 trials on the embedded digits with the default space and controller; random search at the same budget beside it.
 Validation (100 images) chooses the winner; test (1,647 images) is read for the table alone. Splits differ: a plain
 two-layer GCN reaches 89.6 to 95.1 % on the first eight. ``make search`` takes number 3, where it is nearest its mean
-(92.5 of 92.7 %).
+(92.5 of 92.7 %; one run each by hand, not recorded here).
 """
 
 from __future__ import annotations
