@@ -14,7 +14,7 @@ from safetensors.torch import save
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
 from nas.evaluation.sparse_features import with_plain_features
-from nas.evaluation.train import outputs, train
+from nas.evaluation.train import Trained, outputs, train
 from nas.searchspace.source import load
 from nas.searchspace.task import Task
 
@@ -32,7 +32,7 @@ def evaluate(job: Job, task: Task) -> Outcome:
     begin = time.monotonic()
     try:
         with memory_limit(job.memory, job.device):
-            metrics, state = _measured(job, task, begin)
+            trained, metrics = _measured(job, task, begin)
     except Failed as failure:
         return Outcome(seconds=time.monotonic() - begin, reason=str(failure))
     except (Exception, SystemExit) as error:
@@ -40,11 +40,11 @@ def evaluate(job: Job, task: Task) -> Outcome:
     finally:
         gc.collect()
     if job.weights is not None:
-        write_weights(state, Path(job.weights))
-    return Outcome(metrics, metrics["seconds"])
+        write_weights(trained.state, Path(job.weights))
+    return Outcome(metrics, metrics["seconds"], curve=trained.curve, stopped=trained.stopped)
 
 
-def _measured(job: Job, task: Task, begin: float) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+def _measured(job: Job, task: Task, begin: float) -> tuple[Trained, dict[str, float]]:
     cuda = [torch.device(job.device)] if job.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(job.seed)
@@ -57,6 +57,8 @@ def _measured(job: Job, task: Task, begin: float) -> tuple[dict[str, float], dic
             seed=job.seed,
             class_weights=job.class_weights,
             seconds=job.seconds,
+            validate_every=job.validate_every,
+            rungs=job.rungs,
         )
     plain = with_plain_features(task)
     latency = statistics.median(_forward_seconds(model, plain) for _ in range(LATENCY_RUNS))
@@ -66,7 +68,7 @@ def _measured(job: Job, task: Task, begin: float) -> tuple[dict[str, float], dic
         "latency": latency,
         "seconds": time.monotonic() - begin,
     }
-    return trained.metrics | costs, trained.state
+    return trained, trained.metrics | costs
 
 
 def _forward_seconds(model: torch.nn.Module, task: Task) -> float:

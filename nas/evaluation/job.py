@@ -9,6 +9,19 @@ from nas.searchspace.recipe import Recipe
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A checkpoint of a training: whoever has not reached ``least`` by ``epoch`` is stopped there.
+
+    Attributes:
+        epoch: counted from one.
+        least: worst value of the choosing metric on the validation split, best epoch so far, that goes on.
+    """
+
+    epoch: int
+    least: float
+
+
+@dataclass(frozen=True)
 class Job:
     """A network to train.
 
@@ -22,6 +35,8 @@ class Job:
         seconds: limit of the training; None means none.
         memory: limit in MiB beyond what the process holds already; None means none.
         weights: file to write the best weights to (safetensors); None keeps none.
+        validate_every: epochs from one look at the validation split to the next; None takes ``train.pace``.
+        rungs: where a training that does not keep up is stopped, in the order of their epochs.
     """
 
     source: str
@@ -33,6 +48,8 @@ class Job:
     seconds: float | None = None
     memory: int | None = None
     weights: str | None = None
+    validate_every: int | None = None
+    rungs: tuple[Rung, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,11 +61,15 @@ class Outcome:
             ``bytes``, ``latency``, ``seconds``, ``epochs`` trained and ``best_epoch``. Empty if the job failed.
         seconds: wall-clock time.
         reason: why it failed, or None.
+        curve: ``(epoch, value)`` of the choosing metric at every look at the validation split.
+        stopped: whether a rung ended it.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     reason: str | None = None
+    curve: tuple[tuple[int, float], ...] = ()
+    stopped: bool = False
 
 
 class Failed(Exception):  # noqa: N818

@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from nas.data.collate import Offsets, offsets, select
-from nas.evaluation.job import Failed
+from nas.evaluation.batches import chunks, steps
+from nas.evaluation.job import Failed, Rung
 from nas.metrics import Metric, loss, resolve_metric
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Split, Task
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
-GRAPHS_AT_ONCE = 512
-"""Graphs in one forward pass where no gradient is needed."""
+LOOKS = 40
+"""Looks at the validation split in a training of full length, where the user does not say."""
+RAREST = 5
+"""The most epochs between two looks, where the user does not say."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,19 @@ class Trained:
     Attributes:
         metrics: ``valid_*`` and ``test_*``, ``epochs`` and ``best_epoch``.
         state: the weights of the best epoch, on the CPU.
+        curve: ``(epoch, value)`` of the first metric at every look at the validation split.
+        stopped: whether a rung ended the training.
     """
 
     metrics: dict[str, float]
     state: dict[str, Tensor]
+    curve: tuple[tuple[int, float], ...] = ()
+    stopped: bool = False
+
+
+def pace(epochs: int) -> int:
+    """Epochs from one look at the validation split to the next: 1 for short trainings, 5 from 200 epochs on."""
+    return min(RAREST, max(1, epochs // LOOKS))
 
 
 def train(
@@ -45,11 +56,15 @@ def train(
     seed: int,
     class_weights: bool = False,
     seconds: float | None = None,
+    validate_every: int | None = None,
+    rungs: Sequence[Rung] = (),
 ) -> Trained:
     """Train ``model`` in place and leave it with the weights of its best epoch.
 
-    The best epoch has the best first metric on the validation split, and of equals the smallest validation loss. The
-    test split is read once, with those weights. ``model`` and ``task`` are on the same device.
+    The validation split is looked at every ``validate_every`` epochs, after the last one, and at the rungs; a training
+    that a rung finds behind ends there. Of the epochs looked at, the best has the best first metric, and of equals the
+    smallest validation loss. The test split is read once, with its weights. ``model`` and ``task`` are on the same
+    device, which is waited for only at these looks.
 
     Raises:
         Failed: if the loss is not a number, or ``seconds`` have passed.
@@ -58,34 +73,42 @@ def train(
     weights = _class_weights(task) if class_weights else None
     optimiser, schedule = _optimiser(model, recipe)
     shuffle = torch.Generator().manual_seed(seed)
+    every = pace(recipe.epochs) if validate_every is None else validate_every
+    least = {rung.epoch: rung.least for rung in rungs}
     begin = time.monotonic()
     best, best_loss, best_epoch, state = math.nan, math.inf, 0, _copy(model)
-    epoch = 0
+    curve, epoch, stopped = list[tuple[int, float]](), 0, False
     for epoch in range(1, recipe.epochs + 1):
         model.train()
-        for batch in _steps(task, recipe, shuffle):
+        for batch in steps(task, recipe, shuffle):
             optimiser.zero_grad(set_to_none=True)
             objective = loss(predict(model, task, batch), batch.y, task.target, weights)
             objective.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         schedule.step()
+        if seconds is not None and time.monotonic() - begin > seconds:
+            raise Failed(f"time limit: {seconds:g} seconds were over after {epoch} of {recipe.epochs} epochs")
+        if epoch % every and epoch != recipe.epochs and epoch not in least:
+            continue
         logits, y = outputs(model, task, "valid")
         value, valid_loss = chosen[0](logits, y), loss(logits, y, task.target, weights).item()
         if not math.isfinite(valid_loss):
             raise Failed(f"not a number: the validation loss of epoch {epoch} is {valid_loss}")
+        curve.append((epoch, value))
         if chosen[0].better(value, best) or (value == best and valid_loss < best_loss):
             best, best_loss, best_epoch, state = value, valid_loss, epoch, _copy(model)
         elif epoch - best_epoch >= recipe.patience:
             break
-        if seconds is not None and time.monotonic() - begin > seconds:
-            raise Failed(f"time limit: {seconds:g} seconds were over after {epoch} of {recipe.epochs} epochs")
+        stopped = epoch in least and chosen[0].better(least[epoch], best)
+        if stopped:
+            break
     if best_epoch == 0:
         raise Failed(f"not a number: {chosen[0].name} is not defined on the validation split")
     model.load_state_dict(state)
     measured: dict[str, float] = {"epochs": epoch, "best_epoch": best_epoch}
     for split in ("valid", "test"):
         measured |= measure(model, task, split, chosen, weights)
-    return Trained(measured, {name: tensor.cpu() for name, tensor in state.items()})
+    return Trained(measured, {name: tensor.cpu() for name, tensor in state.items()}, tuple(curve), stopped)
 
 
 def measure(
@@ -115,44 +138,8 @@ def outputs(model: torch.nn.Module, task: Task, split: Split) -> tuple[Tensor, T
     """The model's outputs on a split, and the targets, without gradients and in inference mode."""
     model.eval()
     with torch.no_grad():
-        parts = [(predict(model, task, batch), batch.y) for batch in _chunks(task, split)]
+        parts = [(predict(model, task, batch), batch.y) for batch in chunks(task, split)]
     return torch.cat([out for out, _ in parts]), torch.cat([y for _, y in parts])
-
-
-def _steps(task: Task, recipe: Recipe, shuffle: torch.Generator) -> Iterator[Batch]:
-    """The batches of one epoch: graphs are shuffled into mini-batches, everything else comes as it is."""
-    for batch in task.train:
-        if task.level != "graph":
-            yield batch
-            continue
-        at = _offsets(batch)
-        order = torch.randperm(len(batch.y), generator=shuffle).to(batch.y.device)
-        for chosen in torch.split(order, recipe.batch_size):
-            if len(chosen) > 1 or len(order) == 1:  # batch normalisation needs two items
-                yield select(batch, chosen, at)
-
-
-def _chunks(task: Task, split: Split) -> Iterator[Batch]:
-    for batch in task.batches(split):
-        if task.level != "graph" or len(batch.y) <= GRAPHS_AT_ONCE:
-            yield batch
-            continue
-        at = _offsets(batch)
-        for chosen in torch.split(torch.arange(len(batch.y), device=batch.y.device), GRAPHS_AT_ONCE):
-            yield select(batch, chosen, at)
-
-
-_known_offsets: dict[int, tuple[Batch, Offsets]] = {}
-
-
-def _offsets(batch: Batch) -> Offsets:
-    """The offsets of a batch, computed once while it lives in the table."""
-    held = _known_offsets.get(id(batch))
-    if held is None or held[0] is not batch:
-        if len(_known_offsets) > 8:
-            _known_offsets.clear()
-        held = _known_offsets[id(batch)] = (batch, offsets(batch))
-    return held[1]
 
 
 def _optimiser(

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from nas.data import load
+from nas.evaluation import batches
 from nas.evaluation import train as training
-from nas.evaluation.job import Failed
+from nas.evaluation.job import Failed, Rung
 from nas.evaluation.train import Trained, train
 from nas.metrics import METRICS
 from nas.searchspace import Space
@@ -71,8 +72,33 @@ def test_the_best_epoch_is_restored():
 
 def test_patience_ends_the_training():
     data = task()
-    _, trained = fit(data, Recipe(epochs=500, patience=3, lr=0.5))
+    _, trained = fit(data, Recipe(epochs=500, patience=3, lr=0.5), validate_every=1)
     assert trained.metrics["epochs"] == trained.metrics["best_epoch"] + 3
+    assert not trained.stopped
+
+
+def test_the_validation_split_is_looked_at_every_k_epochs_and_last():
+    """The weights of an epoch do not depend on the looks, so a rarer look sees the same values."""
+    data, recipe = task(), Recipe(epochs=23, patience=100)
+    _, often = fit(data, recipe, validate_every=1)
+    _, rarely = fit(data, recipe, validate_every=5)
+    assert [epoch for epoch, _ in often.curve] == list(range(1, 24))
+    assert [epoch for epoch, _ in rarely.curve] == [5, 10, 15, 20, 23]
+    assert set(rarely.curve) <= set(often.curve)
+    assert rarely.metrics["valid_accuracy"] == max(value for _, value in rarely.curve)
+    assert [training.pace(epochs) for epochs in (1, 40, 100, 200, 1000)] == [1, 1, 2, 5, 5]
+
+
+def test_a_rung_stops_those_behind_and_no_others():
+    data, recipe = task(), Recipe(epochs=40, patience=100)
+    _, whole = fit(data, recipe, validate_every=5)
+    reached = max(value for epoch, value in whole.curve if epoch <= 12)
+    _, kept = fit(data, recipe, validate_every=5, rungs=[Rung(12, reached)])
+    assert not kept.stopped and kept.metrics["epochs"] == 40
+    assert [epoch for epoch, _ in kept.curve] == [5, 10, 12, 15, 20, 25, 30, 35, 40]
+    _, stopped = fit(data, recipe, validate_every=5, rungs=[Rung(7, 0.0), Rung(12, 1.5)])
+    assert stopped.stopped and stopped.metrics["epochs"] == 12
+    assert stopped.metrics["best_epoch"] <= 12
 
 
 def test_of_equal_metrics_the_smaller_loss_wins(monkeypatch):
@@ -188,11 +214,11 @@ def test_every_graph_is_used_once_an_epoch():
     data = load(graphs())
     (batch,) = data.train
     for size in (4, 5, len(batch.y)):
-        steps = list(training._steps(data, Recipe(batch_size=size), torch.Generator().manual_seed(1)))
+        steps = list(batches.steps(data, Recipe(batch_size=size), torch.Generator().manual_seed(1)))
         used = sum(len(step.y) for step in steps)
         assert len(batch.y) - used == (len(batch.y) % size == 1)  # a single one left over is left out
         assert sorted(torch.cat([step.x.sum(1) for step in steps]).tolist())[-1] == batch.x.sum(1).max().item()
-    chunked = list(training._chunks(data, "train"))
+    chunked = list(batches.chunks(data, "train"))
     assert len(chunked) == 1
 
 
@@ -200,7 +226,7 @@ def test_large_splits_are_predicted_in_parts(monkeypatch):
     data = load(graphs())
     model, _ = fit(data)
     whole = training.outputs(model, data, "train")
-    monkeypatch.setattr(training, "GRAPHS_AT_ONCE", 3)
+    monkeypatch.setattr(batches, "GRAPHS_AT_ONCE", 3)
     parts = training.outputs(model, data, "train")
     assert torch.allclose(whole[0], parts[0], atol=1e-6)
     assert torch.equal(whole[1], parts[1])
