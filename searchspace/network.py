@@ -134,9 +134,8 @@ class Network:
             raise BadInput(f"a dropout probability is from 0 to below 1; got {p!r}")
         if p == 0:
             return x
-        self.imports.add("import torch.nn.functional as F")
-        call = f"F.dropout({{0}}, p={float(p)!r}, training=self.training)"
-        return self._step("dropout", f"dropout {p:g}", (x,), x.width, call)
+        attribute, construct = self._name("dropout"), f"torch.nn.Dropout({float(p)!r})"
+        return self._step("dropout", f"dropout {p:g}", (x,), x.width, f"self.{attribute}({{0}})", attribute, construct)
 
     def norm(self, name: str, x: Value) -> Value:
         """A normalisation; ``none`` leaves no trace."""

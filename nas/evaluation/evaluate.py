@@ -11,9 +11,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
+from nas.evaluation.engine.lowering import lowered
+from nas.evaluation.engine.memory import give_back_freed_memory
+from nas.evaluation.engine.prepare import without_preparation
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
-from nas.evaluation.sparse_features import with_plain_features
 from nas.evaluation.train import Trained, outputs, train
 from nas.searchspace.source import load
 from nas.searchspace.task import Task
@@ -22,7 +24,7 @@ LATENCY_RUNS = 5
 
 
 def evaluate(job: Job, task: Task) -> Outcome:
-    """Train the job's network on ``task`` (already prepared, on the job's device) and measure it.
+    """Train the job's network on ``task`` (on the job's device, prepared or not) and measure it.
 
     A candidate that fails returns an outcome with a reason.
 
@@ -39,6 +41,7 @@ def evaluate(job: Job, task: Task) -> Outcome:
         return Outcome(seconds=time.monotonic() - begin, reason=_reason(error, job))
     finally:
         gc.collect()
+        give_back_freed_memory()
     if job.weights is not None:
         write_weights(trained.state, Path(job.weights))
     return Outcome(metrics, metrics["seconds"], curve=trained.curve, stopped=trained.stopped)
@@ -49,18 +52,19 @@ def _measured(job: Job, task: Task, begin: float) -> tuple[Trained, dict[str, fl
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(job.seed)
         model = load(job.source)().to(job.device)
-        trained = train(
-            model,
-            task,
-            job.recipe,
-            job.metrics,
-            seed=job.seed,
-            class_weights=job.class_weights,
-            seconds=job.seconds,
-            validate_every=job.validate_every,
-            rungs=job.rungs,
-        )
-    plain = with_plain_features(task)
+        with lowered(model, job.seed):
+            trained = train(
+                model,
+                task,
+                job.recipe,
+                job.metrics,
+                seed=job.seed,
+                class_weights=job.class_weights,
+                seconds=job.seconds,
+                validate_every=job.validate_every,
+                rungs=job.rungs,
+            )
+    plain = without_preparation(task)
     latency = statistics.median(_forward_seconds(model, plain) for _ in range(LATENCY_RUNS))
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),

@@ -14,9 +14,10 @@ import torch
 import torch.multiprocessing
 
 from nas.evaluation.devices import resolve, spread
+from nas.evaluation.engine.memory import keep_freed_memory
+from nas.evaluation.engine.prepare import prepare, without_preparation
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
-from nas.evaluation.sparse_features import with_sparse_features
 from nas.searchspace.task import Task
 
 GRACE = 30.0
@@ -47,9 +48,10 @@ class InProcess:
     slots = 1
 
     def __init__(self, task: Task, device: str) -> None:
-        self._task = with_sparse_features(task.to(resolve(device)))
+        self._task = prepare(task.to(resolve(device)))
 
     def __enter__(self) -> Self:
+        keep_freed_memory()
         gc.freeze()  # else collecting after each trial walks all that was imported, for a third of a second
         return self
 
@@ -75,7 +77,7 @@ class LocalProcesses:
     def __init__(self, task: Task, device: str, workers: int, space: str = "") -> None:
         self.slots = workers
         self._devices = spread(resolve(device), workers)
-        self._arguments = (task, max(1, (os.cpu_count() or 1) // workers), space)
+        self._arguments = (prepare(task), max(1, (os.cpu_count() or 1) // workers), space)
         self._next = 0
 
     def __enter__(self) -> Self:
@@ -131,6 +133,7 @@ _worker: dict[str, Any] = {}
 def _start_worker(task: Task, threads: int, space: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
+    keep_freed_memory()
     if ":" in space:  # operators of the user's own that are imported by name live in the space's file
         from nas.searchspace.spaces.registry import find
 
@@ -141,7 +144,7 @@ def _start_worker(task: Task, threads: int, space: str) -> None:
 
 
 def _work(job: Job) -> Outcome:
-    on = _worker["on"]
+    task, on = _worker["task"], _worker["on"]
     if job.device not in on:
-        on[job.device] = with_sparse_features(_worker["task"].to(job.device))
+        on[job.device] = task if job.device == "cpu" else without_preparation(task).to(job.device)
     return evaluate(job, on[job.device])

@@ -2,32 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch_geometric.utils import add_remaining_self_loops, degree, scatter, softmax, sort_edge_index
-
-
-class SparseSum(torch.autograd.Function):
-    """``[nodes, width]``: row i sums value(e) x[source(e)] over its incoming edges e, as a sparse matrix product.
-
-    Edges are sorted by target; those of node i are ``start[i]`` to ``start[i + 1]``.
-    """
-
-    @staticmethod
-    def forward(ctx, value, x, start, source, target):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(value, x, start, source, target)
-        return torch.sparse_csr_tensor(start, source, value, (len(x), len(x)), check_invariants=False) @ x
-
-    @staticmethod
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        value, x, _, source, target = ctx.saved_tensors
-        grad_value = grad_x = None
-        if ctx.needs_input_grad[0]:
-            grad_value = (grad[target] * x[source]).sum(-1)
-        if ctx.needs_input_grad[1]:
-            source, order = source.sort(stable=True)
-            start = torch.searchsorted(source, torch.arange(len(x) + 1))
-            size = (len(x), len(x))
-            grad_x = torch.sparse_csr_tensor(start, target[order], value[order], size, check_invariants=False) @ grad
-        return grad_value, grad_x, None, None, None
+from torch_geometric.utils import degree, scatter, softmax
 
 
 class AttentionConv(torch.nn.Module):
@@ -87,70 +62,29 @@ class AttentionConv(torch.nn.Module):
                 torch.nn.init.xavier_uniform_(getattr(self, name))
 
     def forward(self, x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
-        h = self.linear(x).view(x.size(0), self.heads, self.width)
-        if torch.compiler.is_exporting() or x.device.type != "cpu":
-            return self.along_edges(h, edge_index)
-        edge_index, _ = add_remaining_self_loops(edge_index, num_nodes=len(h))
-        edge_index = sort_edge_index(edge_index, num_nodes=len(h), sort_by_row=False)
-        source, target = edge_index[0], edge_index[1]
-        return self.finished(self.sparse(h, self.weights(h, source, target), source, target), h, target)
-
-    def along_edges(self, h: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
-        """The layer as a message along every edge, in shapes that follow from the shapes of the input alone.
-
-        The graph's own self-loops are not taken out but moved to a spare node, which is cut off in the end.
-        """
-        h = F.pad(h, (0, 0, 0, 0, 0, 1))
+        # The graph's own self-loops are not taken out but moved to a spare node, which is cut off in the end: so all
+        # shapes follow from those of the input, and the layer can be exported.
+        h = F.pad(self.linear(x).view(x.size(0), self.heads, self.width), (0, 0, 0, 0, 0, 1))
         nodes = h.size(0)
         edge_index = edge_index.masked_fill(edge_index[0] == edge_index[1], nodes - 1)
         edge_index = torch.cat([edge_index, torch.arange(nodes, device=h.device).expand(2, -1)], dim=1)
         source, target = edge_index[0], edge_index[1]
-        weight = self.weights(h, source, target)
-        messages = h[source] if weight is None else h[source] * weight.unsqueeze(-1)
-        out = scatter(messages, target, dim=0, dim_size=nodes, reduce="max" if self.aggregate == "max" else "sum")
-        return self.finished(out, h, target)[:-1]
+        weight = self.coefficients(h, source, target)
+        messages = h[source]
+        if weight is not None:
+            messages = messages * F.dropout(weight, self.dropout, self.training).unsqueeze(-1)
+        reduce = self.aggregate if self.aggregate in ("mean", "max") else "sum"
+        out = scatter(messages, target, dim=0, dim_size=nodes, reduce=reduce)
+        return self.combined(out[:-1], h[:-1])
 
-    def finished(self, out: torch.Tensor, h: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """From what arrived at each node and head to ``[nodes, outputs]``."""
-        if self.aggregate == "mean":
-            out = out / degree(target, h.size(0), dtype=out.dtype).view(-1, 1, 1)
+    def combined(self, out: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        """From what arrived at each node and head, ``[nodes, heads, width]``, to ``[nodes, outputs]``."""
         if self.aggregate == "mlp":
             out = self.mlp(out)
         if self.combine == "mlp":
             out = torch.relu(self.merge(torch.cat([out, h], dim=-1)))
         out = out.flatten(1) if self.concat else out.mean(dim=1)
         return out + self.bias
-
-    def sparse(
-        self, h: torch.Tensor, weight: torch.Tensor | None, source: torch.Tensor, target: torch.Tensor
-    ) -> torch.Tensor:
-        """The sum or maximum as sparse matrix products: many times faster on a CPU than messages of every edge."""
-        start = torch.searchsorted(target, torch.arange(len(h) + 1))
-        if weight is None or weight.size(1) == 1:  # one matrix for all heads
-            value = h.new_ones(len(source)) if weight is None else weight.squeeze(1)
-            return self.product(value, h.flatten(1), start, source, target).view_as(h)
-        heads = zip(weight.unbind(1), h.unbind(1), strict=True)
-        return torch.stack([self.product(w, x.contiguous(), start, source, target) for w, x in heads], dim=1)
-
-    def product(
-        self, value: torch.Tensor, x: torch.Tensor, start: torch.Tensor, source: torch.Tensor, target: torch.Tensor
-    ) -> torch.Tensor:
-        """One sparse matrix times ``[nodes, width]``."""
-        value = value.contiguous()
-        out: torch.Tensor
-        if self.aggregate != "max":
-            out = SparseSum.apply(value, x, start, source, target)  # type: ignore[no-untyped-call]
-        elif ((source[1:] == source[:-1]) & (target[1:] == target[:-1])).any():  # the product wants edges to differ
-            out = scatter(x[source] * value.unsqueeze(1), target, dim=0, dim_size=len(x), reduce="max")
-        else:
-            matrix = torch.sparse_csr_tensor(start, source, value, (len(x), len(x)), check_invariants=False)
-            out = torch.sparse.mm(matrix, x, "amax")
-        return out
-
-    def weights(self, h: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
-        """The coefficients after dropout."""
-        weight = self.coefficients(h, source, target)
-        return None if weight is None else F.dropout(weight, self.dropout, self.training)
 
     def coefficients(self, h: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
         """The weight of each edge and head, ``[edges, heads]``; None for one everywhere."""

@@ -7,15 +7,12 @@ Dropout draws random numbers for the stored values only: the same distribution, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from nas.searchspace.task import SPLITS, Task
 
 DENSEST = 0.12
 """Share of stored values above which the dense matrix is as fast."""
@@ -23,7 +20,7 @@ DENSEST = 0.12
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where the stored values are: by row, and by column through ``order``."""
+    """Where the stored values are: by row, and by column through ``order``. All int32."""
 
     shape: tuple[int, int]
     row_start: Tensor
@@ -48,7 +45,7 @@ class _Linear(torch.autograd.Function):
         transposed = torch.sparse_csr_tensor(
             layout.column_start,
             layout.row_by_column,
-            values[layout.order],
+            values.index_select(0, layout.order),
             layout.shape[::-1],
             check_invariants=False,
         )
@@ -69,9 +66,16 @@ class SparseFeatures(Tensor):
         row_start, column = by_row.crow_indices(), by_row.col_indices()
         row = torch.repeat_interleave(torch.arange(len(x)), row_start.diff())
         order = torch.argsort(column * len(x) + row)
-        shape = (x.size(0), x.size(1))
-        layout = Layout(shape, row_start, column, row, by_column.crow_indices(), by_column.col_indices(), order)
+        indices = (row_start, column, row, by_column.crow_indices(), by_column.col_indices(), order)
+        layout = Layout((x.size(0), x.size(1)), *(index.int() for index in indices))
         return SparseFeatures._make(by_row.values(), layout, x)
+
+    def with_values(self, values: Tensor) -> SparseFeatures:
+        """Other numbers at the same places."""
+        return SparseFeatures._make(values, self.layout_of)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return SparseFeatures._make, (self.values_stored, self.layout_of, self._dense)
 
     @staticmethod
     def _make(values: Tensor, layout: Layout, dense: Tensor | None = None) -> SparseFeatures:
@@ -85,7 +89,7 @@ class SparseFeatures(Tensor):
         """The ordinary tensor, made once."""
         if self._dense is None:
             dense = torch.zeros(self.layout_of.shape, dtype=self.values_stored.dtype)
-            dense[self.layout_of.row, self.layout_of.column] = self.values_stored
+            dense[self.layout_of.row.long(), self.layout_of.column.long()] = self.values_stored
             self._dense = dense
         return self._dense
 
@@ -128,7 +132,7 @@ _QUESTIONS = {
 def _dropout(input: SparseFeatures, p: float = 0.5, training: bool = True, inplace: bool = False) -> SparseFeatures:
     if not training or p == 0:
         return input
-    return SparseFeatures._make(F.dropout(input.values_stored, p, True), input.layout_of)
+    return input.with_values(F.dropout(input.values_stored, p, True))
 
 
 def _linear(input: SparseFeatures, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -137,32 +141,11 @@ def _linear(input: SparseFeatures, weight: Tensor, bias: Tensor | None = None) -
 
 
 def _densified(value: Any) -> Any:
-    if isinstance(value, SparseFeatures):
-        return value.dense()
     if isinstance(value, tuple | list):
         return type(value)(map(_densified, value))
-    return value
+    return plain(value)
 
 
-def with_sparse_features(task: Task) -> Task:
-    """The task with the features of its node-level batches sparse where that pays; on a GPU it is returned as it is."""
-    made: dict[int, Tensor] = {}
-
-    def sparse(x: Tensor) -> Tensor:
-        if id(x) not in made:
-            made[id(x)] = SparseFeatures.of(x) if bool(x.count_nonzero() < DENSEST * x.numel()) else x
-        return made[id(x)]
-
-    if task.level == "graph" or any(b.x.device.type != "cpu" for b in task.train):
-        return task
-    return _with_features(task, sparse)
-
-
-def with_plain_features(task: Task) -> Task:
-    """The same task with ordinary tensors, as an exported module meets them."""
-    return _with_features(task, _densified)
-
-
-def _with_features(task: Task, made: Callable[[Tensor], Tensor]) -> Task:
-    train, valid, test = (tuple(replace(b, x=made(b.x)) for b in task.batches(split)) for split in SPLITS)
-    return replace(task, train=train, valid=valid, test=test)
+def plain(x: Any) -> Any:
+    """Sparse features as an ordinary tensor; anything else as it is."""
+    return x.dense() if isinstance(x, SparseFeatures) else x

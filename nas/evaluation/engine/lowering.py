@@ -1,0 +1,77 @@
+"""Layers that compute on the prepared task while a block runs, each the same function as before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nas.evaluation.engine.attention import ATTENTIONS
+from nas.evaluation.engine.convolutions import CONVOLUTIONS
+from nas.evaluation.engine.dropout import Noise
+from nas.evaluation.engine.elementwise import ELEMENTWISE
+from nas.evaluation.engine.printed import PRINTED, is_ours
+from nas.evaluation.engine.structure import graph_of
+
+LAYERS = CONVOLUTIONS | ATTENTIONS | PRINTED
+
+
+@contextmanager
+def lowered(model: torch.nn.Module, seed: int) -> Iterator[None]:
+    """Let the layers of ``model`` that the engine knows use prepared features and edges.
+
+    Parameters, buffers and the model's own source stay as they are, and so do layers that are not known, or come with
+    settings or hooks that are not covered. Edges that are not prepared go the ordinary way.
+
+    Args:
+        seed: of the dropout in these layers.
+    """
+    noise, changed = Noise(seed), list[torch.nn.Module]()
+    try:
+        for layer in model.modules():
+            forward = _forward(layer, noise)
+            if forward is not None:
+                layer.forward = forward
+                changed.append(layer)
+        yield
+    finally:
+        for layer in changed:
+            del layer.forward
+
+
+def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:
+    """The layer's forward pass on prepared tensors; None where it keeps its own."""
+    kind, plain = is_ours(type(layer)) or type(layer), type(layer).forward
+    if kind in ELEMENTWISE:
+        fast, fits = ELEMENTWISE[kind]
+        return (lambda x: fast(layer, x, noise) if _here(x) else plain(layer, x)) if fits(layer) else None
+    fast, fits = LAYERS.get(kind, (None, None))
+    if fast is None or not fits(layer) or not _usual(layer):
+        return None
+
+    def forward(x: Any, edge_index: Any, *more: Any, **named: Any) -> Tensor:
+        graph = graph_of(edge_index)
+        if graph is None or more or named or not _here(x):
+            out: Tensor = plain(layer, x, edge_index, *more, **named)
+        else:
+            out = fast(layer, x, graph, noise)
+        return out
+
+    return forward
+
+
+def _here(x: Any) -> bool:
+    """Whether the engine's products are made for this input."""
+    return isinstance(x, Tensor) and x.device.type == "cpu" and x.dtype == torch.float32
+
+
+LISTENERS = ("_propagate", "_message", "_aggregate", "_edge_update")
+
+
+def _usual(layer: Any) -> bool:
+    """Whether messages flow from source to target and nobody listens to them."""
+    listeners = [getattr(layer, n) for n in vars(layer) if n.startswith(LISTENERS) and n.endswith("_hooks")]
+    return getattr(layer, "flow", "source_to_target") == "source_to_target" and not any(listeners)

@@ -1,0 +1,50 @@
+"""The constant part of every training on a task, computed once and shared by all candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from torch import Tensor
+
+from nas.evaluation.engine.features import DENSEST, SparseFeatures, plain
+from nas.evaluation.engine.structure import Edges, Graph
+from nas.searchspace.task import SPLITS, Batch, Task
+
+
+def prepare(task: Task) -> Task:
+    """The task with its constant part: sparse features where that pays, and edges that know their graph.
+
+    On a GPU it is returned as it is. What is prepared travels to worker processes in shared memory.
+    """
+    if any(b.x.device.type != "cpu" for b in task.train):
+        return task
+    features: dict[int, Tensor] = {}
+    edges: dict[int, Edges] = {}
+
+    def prepared(batch: Batch) -> Batch:
+        key = id(batch.x)
+        if key not in features:
+            features[key] = batch.x if task.level == "graph" else _sparse_where_it_pays(batch.x)
+        if id(batch.edge_index) not in edges:
+            graph = Graph(plain(batch.edge_index), batch.x.size(0), features[key])
+            edges[id(batch.edge_index)] = Edges.of(batch.edge_index, graph)
+        return replace(batch, x=features[key], edge_index=edges[id(batch.edge_index)])
+
+    return _changed(task, prepared)
+
+
+def without_preparation(task: Task) -> Task:
+    """The same task with ordinary tensors, as an exported module meets them."""
+    return _changed(task, lambda b: replace(b, x=plain(b.x), edge_index=b.edge_index.as_subclass(Tensor)))
+
+
+def _sparse_where_it_pays(x: Tensor) -> Tensor:
+    if isinstance(x, SparseFeatures) or x.count_nonzero() >= DENSEST * x.numel():
+        return x
+    return SparseFeatures.of(x)
+
+
+def _changed(task: Task, change: Callable[[Batch], Batch]) -> Task:
+    train, valid, test = (tuple(map(change, task.batches(split))) for split in SPLITS)
+    return replace(task, train=train, valid=valid, test=test)

@@ -1,0 +1,102 @@
+"""Our own layers, whose classes are printed into every generated module and so are known by their code."""
+
+from __future__ import annotations
+
+from functools import cache
+from types import FunctionType
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.evaluation.engine.attention import by_head
+from nas.evaluation.engine.dropout import Noise, dropped
+from nas.evaluation.engine.features import plain
+from nas.evaluation.engine.products import (
+    at_sources,
+    at_targets,
+    edge_dot,
+    highest,
+    propagate,
+    softmax,
+    tanh,
+    weighted_sum,
+)
+from nas.evaluation.engine.structure import Graph, Structure
+from nas.searchspace.layers.aggregate import Aggregate
+from nas.searchspace.layers.attention import AttentionConv
+
+
+def aggregate(layer: Aggregate, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    if layer.aggr == "max":
+        return highest(graph.with_itself, plain(x))
+    matrix = "mean_with_itself" if layer.aggr == "mean" else "sum_with_itself"
+    if x is graph.features and x is plain(x):
+        return graph.propagated(matrix)
+    return propagate(getattr(graph, matrix), plain(x))
+
+
+def attention_conv(layer: AttentionConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    looped, h = graph.looped, layer.linear(x)
+    if layer.attention in ("constant", "gcn"):  # one weight for all heads
+        out = _alike(layer, h, graph, noise)
+    else:
+        structure, rows = looped.heads(layer.heads), h.view(-1, layer.width)
+        weight = softmax(structure, _score(layer, rows, structure))
+        weight = dropped(noise, weight, layer.dropout, layer.training)
+        out = highest(structure, rows, weight) if layer.aggregate == "max" else weighted_sum(structure, weight, rows)
+    out, h = (rows.view(-1, layer.heads, layer.width) for rows in (out, h))
+    if layer.aggregate == "mean":
+        out = out / looped.degree.view(-1, 1, 1)
+    return layer.combined(out, h)
+
+
+def _alike(layer: AttentionConv, h: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    structure = graph.looped
+    constant = layer.attention == "constant"
+    if layer.aggregate != "max" and (constant or layer.dropout == 0 or not layer.training):
+        return propagate(graph.looped_sum if constant else graph.gcn, h)
+    weight = None if constant else dropped(noise, graph.gcn_values, layer.dropout, layer.training)
+    if layer.aggregate == "max":
+        return highest(structure, h, weight)
+    assert weight is not None
+    return weighted_sum(structure, weight, h)
+
+
+def _score(layer: AttentionConv, h: Tensor, structure: Structure) -> Tensor:
+    """The score of each edge of the block graph before the softmax; ``h`` is ``[nodes * heads, width]``."""
+    by_node = h.view(-1, layer.heads, layer.width)
+    if layer.attention in ("gat", "sym-gat"):
+        left, right = (by_node * layer.left).sum(-1).flatten(), (by_node * layer.right).sum(-1).flatten()
+        score = F.leaky_relu(at_targets(structure, left) + at_sources(structure, right), 0.2)
+        if layer.attention == "sym-gat":
+            score = score + F.leaky_relu(at_sources(structure, left) + at_targets(structure, right), 0.2)
+        return score
+    if layer.attention == "cos":
+        left, right = (by_node * layer.left).view_as(h), (by_node * layer.right).view_as(h)
+        return edge_dot(structure, left, right)
+    if layer.attention == "linear":
+        return at_sources(structure, tanh((by_node * layer.right).sum(-1)).flatten())
+    mapped = at_targets(structure, layer.left_map(h)) + at_sources(structure, layer.right_map(h))
+    return by_head(tanh(mapped), layer.gate, structure)
+
+
+@cache
+def _code(cls: type) -> dict[str, tuple[Any, ...]]:
+    functions = {name: f.__code__ for name, f in vars(cls).items() if isinstance(f, FunctionType)}
+    return {name: (code.co_code, code.co_names, code.co_varnames) for name, code in functions.items()}
+
+
+def is_ours(cls: type) -> type | None:
+    """The layer of ours that a printed class is, if it is one."""
+    for ours in (Aggregate, AttentionConv):
+        if cls.__name__ == ours.__name__ and (cls is ours or _code.__wrapped__(cls) == _code(ours)):
+            return ours
+    return None
+
+
+PRINTED: dict[type, tuple[Any, Any]] = {
+    Aggregate: (aggregate, lambda m: m.aggr in ("mean", "max", "sum")),
+    AttentionConv: (attention_conv, lambda m: True),
+}
+"""Layer to its forward pass, and to what it asks of the layer."""
