@@ -78,7 +78,7 @@ class Result:
         for record in self.records:
             trial = record.trial
             knobs = {f"knob.{k}": v for k, v in self._plan.space.knobs(trial.architecture).items()}
-            state = "failed" if trial.values is None else "complete"
+            state = "failed" if trial.values is None else "complete" if trial.stopped is None else "stopped"
             row = {"number": trial.number, "state": state, "origin": record.origin, "elapsed": record.elapsed}
             rows.append({**row, "seconds": trial.seconds, "reason": trial.reason, **trial.metrics, **knobs})
         return pd.DataFrame(rows)

@@ -10,6 +10,8 @@ from typing import Any
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 
+FIDELITIES = ("full", "halving", "hyperband")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -32,6 +34,10 @@ class Settings:
         workers: processes that train at the same time; 1 trains in the driver itself, 0 is one for every GPU or core.
         epochs: overrides what the space says.
         patience: likewise.
+        validate_every: epochs from one look at the validation split to the next; None means 1 in short trainings and
+            5 from 200 epochs on.
+        fidelity: ``full`` trains every architecture to its end; ``halving`` and ``hyperband`` stop those whose
+            learning curve is behind, see ``nas.study.fidelity``.
         class_weights: whether the loss weighs classes by the inverse of their frequency.
         trial_seconds: limit of one training; None means none.
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
@@ -55,6 +61,8 @@ class Settings:
     workers: int = 1
     epochs: int | None = None
     patience: int | None = None
+    validate_every: int | None = None
+    fidelity: str = "full"
     class_weights: bool = False
     trial_seconds: float | None = None
     trial_memory: int | None = None
@@ -66,7 +74,7 @@ class Settings:
             object.__setattr__(self, "data_root", os.fspath(self.data_root))
         object.__setattr__(self, "objectives", _names(self.objectives))
         object.__setattr__(self, "controller_options", _options(self.controller_options))
-        for name in ("data", "space", "controller", "device"):
+        for name in ("data", "space", "controller", "device", "fidelity"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
         for name in ("data_root", "split", "metric", "storage"):
@@ -79,12 +87,14 @@ class Settings:
         for name in ("split_seed", "seed"):
             if getattr(self, name) >= 2**63:
                 raise BadInput(f"{name} must be below 2**63; got {getattr(self, name)}")
-        for name in ("trials", "epochs", "patience", "trial_memory"):
+        for name in ("trials", "epochs", "patience", "validate_every", "trial_memory"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), int, 1)
         for name in ("seconds", "trial_seconds"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
+        if self.fidelity not in FIDELITIES:
+            raise unknown("fidelity", self.fidelity, FIDELITIES)
         if self.trials is None and self.seconds is None:
             raise BadInput("give a budget: trials, seconds, or both")
 

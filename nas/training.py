@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
-from nas.evaluation.sparse_features import with_sparse_features
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import source
 from nas.searchspace.task import Task
@@ -37,7 +37,7 @@ class Summary:
 
 
 def job(plan: Plan, architecture: Any, seed: int, weights: Path | None = None) -> Job:
-    """The training of an architecture as the search does it."""
+    """The training of an architecture as the search does it, but always to its end, whatever the fidelity."""
     settings = plan.settings
     objectives = [o.name for o in plan.objectives if o.key != o.name]
     return Job(
@@ -50,12 +50,13 @@ def job(plan: Plan, architecture: Any, seed: int, weights: Path | None = None) -
         seconds=settings.trial_seconds,
         memory=settings.trial_memory,
         weights=None if weights is None else str(weights),
+        validate_every=settings.validate_every,
     )
 
 
 def prepared(plan: Plan) -> Task:
     """The plan's task as the search's own executor trains on it."""
-    return with_sparse_features(plan.task.to(plan.device))
+    return prepare(plan.task.to(plan.device))
 
 
 def retrain(plan: Plan, architecture: Any, seed: int, weights: Path) -> Outcome:

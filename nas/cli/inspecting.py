@@ -90,7 +90,7 @@ def _trials(row: dict[str, Any]) -> str:
 @json_option
 def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     """Show the best trials of a run, and its failures."""
-    from nas.study.records import front, ranked
+    from nas.study.records import front, ranked, stopped
 
     result = opened(run, runs)
     best = ranked(result.records)[:top]
@@ -102,6 +102,8 @@ def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
         print_trials(result, front(result.records), "\nPareto front")
     count, budget = len(result.records), result.plan.settings.trials
     of = f"{count} trials" if budget is None or count >= budget else f"{count} trials so far; the budget is {budget}"
+    if early := len(stopped(result.records)):
+        of += f", {early} of them stopped early"
     if best:
         print_trials(result, best, f"\nbest {len(best)} of {of}")
         click.echo()

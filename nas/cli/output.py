@@ -109,11 +109,13 @@ def record_json(record: Record, result: Result) -> dict[str, Any]:
     trial = record.trial
     return {
         "number": trial.number,
-        "state": "failed" if trial.values is None else "complete",
+        "state": "failed" if trial.values is None else "complete" if trial.stopped is None else "stopped",
+        "stopped": trial.stopped,
         "objectives": None
         if trial.values is None
         else {o.name: o.value(v) for o, v in zip(result.plan.objectives, trial.values, strict=True)},
         "metrics": dict(trial.metrics),
+        "curve": trial.curve,
         "seconds": trial.seconds,
         "origin": record.origin,
         "reason": trial.reason,
@@ -123,7 +125,7 @@ def record_json(record: Record, result: Result) -> dict[str, Any]:
 
 def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
     """A run and some of its trials as JSON."""
-    from nas.study.records import front
+    from nas.study.records import front, stopped
 
     several = len(result.plan.objectives) > 1
     return {
@@ -135,6 +137,7 @@ def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
         "trials": len(result.records),
         "failed": len(result.records) - len(result.succeeded()),
         "failures": failures(result.records),
+        "stopped": len(stopped(result.records)),
         "top": [record_json(record, result) for record in records],
         **({"pareto": [record.trial.number for record in front(result.records)]} if several else {}),
     }
@@ -150,15 +153,17 @@ def failures(records: Sequence[Record]) -> dict[str, int]:
 
 
 def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
-    """The table of trials that ends a search."""
+    """The table of trials that ends a search; it says which were stopped early where any was."""
     objectives, metric = result.plan.objectives, result.plan.task.metric
     tested = [o.name for o in objectives if o.key != o.name] or [metric]
     costs = [name for name in ("params", "seconds") if name not in [o.name for o in objectives]]
+    early = any(record.trial.stopped is not None for record in records)
     columns = [
         "trial",
         *(_heading(o) for o in objectives),
         *(f"test\n{name}" for name in tested),
         *map(said, costs),
+        *(["stopped\nat epoch"] if early else []),
         "architecture",
     ]
     names = [*(o.key for o in objectives), *(f"test_{name}" for name in tested), *costs]
@@ -166,6 +171,7 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
         [
             record.trial.number,
             *(shown(record.trial.metrics.get(name), name) for name in names),
+            *([shown(record.trial.stopped)] if early else []),
             brief(record.trial.architecture),
         ]
         for record in records

@@ -1,4 +1,4 @@
-"""A search as it is seen in the terminal: a bar with the best so far, the time left, the failures."""
+"""A search as it is seen in the terminal: a bar with the best so far, the time left, what was stopped or failed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SearchProgress:
         self._console, self._settings = console, settings
         self._objective = objectives[0]
         self._best: float | None = None
-        self._failed = self._count = self._known = 0
+        self._failed = self._stopped = self._count = self._known = 0
         self._before = self._last = 0.0
         self._begin: float | None = None
         self._spinner = Spinner("dots")
@@ -73,6 +73,8 @@ class SearchProgress:
         ]
         if self._best is not None:
             parts.append(f"best {said(self._objective.name)} {self._number(self._best)}")
+        if self._stopped:
+            parts.append(f"{self._stopped} stopped")
         if self._failed:
             parts.append(f"{self._failed} failed")
         left = self.left(spent)
@@ -116,6 +118,7 @@ class SearchProgress:
 
     def _note(self, record: Record) -> None:
         self._count += 1
+        self._stopped += record.trial.stopped is not None
         if record.trial.values is None:
             self._failed += 1
         elif self._best is None or record.trial.values[0] > self._best:
@@ -129,9 +132,10 @@ class SearchProgress:
         if trial.values is None:
             return f"trial {trial.number}: failed: {trial.reason}"
         best = trial.values[0] if self._best is None else self._best
+        stopped = "" if trial.stopped is None else f"stopped at epoch {trial.stopped}, "
         return (
             f"trial {trial.number}: {self._objective.label} {self._number(trial.values[0])} "
-            f"(best {self._number(best)}), {trial.seconds:.1f} s"
+            f"(best {self._number(best)}), {stopped}{trial.seconds:.1f} s"
         )
 
 

@@ -60,6 +60,18 @@ TOP = 10
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
 @click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 30]")
 @click.option(
+    "--validate-every",
+    type=int,
+    metavar="EPOCHS",
+    help="Epochs between looks at validation.  [default: 1 in short trainings, 5 in long ones]",
+)
+@click.option(
+    "--fidelity",
+    metavar="NAME",
+    help="full trains every architecture to its end; halving and hyperband stop those that are behind, for one "
+    "objective.  [default: full]",
+)
+@click.option(
     "--class-weights/--no-class-weights", default=None, help="Weigh classes by the inverse of their frequency."
 )
 @click.option("--trial-seconds", type=float, help="Limit of one training.")
@@ -137,6 +149,7 @@ def resume(run: str, trials: int | None, seconds: float | None, runs: str | None
 def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     """Run with a progress bar, then print and report; interrupted, say how to go on."""
     from nas.cli.progress import SearchProgress
+    from nas.study.records import stopped
 
     console = stderr()
     console.print(f"run [bold]{folder.name}[/]: {headline(plan)}, on {plan.device}")
@@ -156,6 +169,8 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
         console.print(f"the space is exhausted: all networks that {settings.controller} proposes were trained")
     with working("writing the report"):
         report = result.report()
+    if early := len(stopped(result.records)):
+        console.print(f"{early} of {len(result.records)} trainings were behind and stopped early ({settings.fidelity})")
     failed = len(result.records) - len(result.succeeded())
     if failed:
         console.print(f"{failed} of {len(result.records)} trials failed; nas show {folder.name} says why")

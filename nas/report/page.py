@@ -21,7 +21,7 @@ from nas.searchspace.errors import NasError
 from nas.searchspace.source import source
 from nas.searchspace.task import SPLITS
 from nas.settings import Settings
-from nas.study.records import Record
+from nas.study.records import Record, stopped
 
 __all__ = ["View", "render", "write"]
 
@@ -56,6 +56,8 @@ def render(view: View) -> str:
     """The page as text: the same view gives the same bytes."""
     best = view.best
     sections = [("The search", _curves(view))] if best else []
+    if any(record.trial.curve for record in best):
+        sections.append(("Learning curves", _learning(view)))
     if best and len(view.objectives) > 1:
         sections.append(("Pareto front", _front(view)))
     if best:
@@ -112,13 +114,23 @@ def _answer(view: View, best: list[Record]) -> str:
         text += f" It is one of {size:,} on the Pareto front of {escape(listed([label(o) for o in view.objectives]))}."
     total = max(r.elapsed for r in view.records)
     text += f" It was found after {duration(winner.elapsed)} of {duration(total)} of searching"
+    if early := len(stopped(best)):
+        text += f"; {plural(early, 'training')} {'was' if early == 1 else 'were'} stopped early"
     return text + (f"; {plural(failed, 'trial')} failed." if failed else ".")
 
 
 def _tiles(view: View, winner: Record) -> str:
     tiles = [(number(c.name, view.measured(winner, c.key)), c.title) for c in view.columns]
     failed = len(view.records) - len(view.best)
-    tiles.append((f"{len(view.best):,}", "trials finished" + (f", {failed:,} failed" if failed else "")))
+    early = len(stopped(view.best))
+    tiles.append(
+        (
+            f"{len(view.best):,}",
+            "trials finished"
+            + (f", {early:,} of them stopped early" if early else "")
+            + (f", {failed:,} failed" if failed else ""),
+        )
+    )
     tiles.append((duration(max(r.elapsed for r in view.records)), "of searching"))
     shown = (f"<div class='tile'><b>{value}</b><span>{escape(what)}</span></div>" for value, what in tiles)
     return f"<div class='tiles'>{''.join(shown)}</div>"
@@ -138,6 +150,25 @@ def _curves(view: View) -> str:
     return (
         f"<div class='two'>{charts.best_so_far(view, against='trials')}{charts.best_so_far(view, against='time')}</div>"
     )
+
+
+def _learning(view: View) -> str:
+    """Every training from epoch to epoch, and what was made of those that were behind."""
+    curved, early = [r for r in view.best if r.trial.curve], stopped(view.best)
+    epochs = sum(r.trial.metrics.get("epochs", 0.0) for r in view.records)
+    text = f"The trials were trained for {number('epochs', epochs)} epochs in all. A training ends when its epochs or "
+    text += "its patience do."
+    if early:
+        places = sorted({r.trial.stopped for r in early if r.trial.stopped is not None})
+        text += (
+            f" But {plural(len(early), 'training')} of {len(view.best):,} {'was' if len(early) == 1 else 'were'} "
+            f"behind others of the same epoch and stopped, at epoch {listed([f'{place:,}' for place in places])} "
+            f"(fidelity {escape(view.settings.fidelity)}). Such a trial counts with its best epoch "
+            "until then, and keeps no weights."
+        )
+    if len(curved) > charts.CURVES:
+        text += f" Of {len(curved):,} curves some of each rank are drawn."
+    return f"<div class='two'>{charts.learning(view)}<p>{text}</p></div>"
 
 
 def _front(view: View) -> str:

@@ -50,7 +50,9 @@ def trials(view: View) -> str:
     for record in shown:
         trial = record.trial
         state = "failed" if trial.values is None else "front" if trial.number in on else "finished"
-        kind = {"failed": " failed", "front": " onfront"}.get(state, "")
+        if trial.stopped is not None:
+            state = f"stopped at {trial.stopped}"
+        kind = {"failed": " failed", "front": " onfront"}.get(state, "" if trial.stopped is None else " muted")
         cells = [f"<td>{trial.number}</td>", f"<td class='words{kind}'>{state}</td>"]
         cells += [_cell(c.name, view.measured(record, c.key)) for c in columns]
         cells.append(f"<td data-value='{trial.seconds:.6g}'>{duration(trial.seconds)}</td>")

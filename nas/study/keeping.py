@@ -12,7 +12,10 @@ FRONT = 50
 
 
 class Keeper:
-    """Keeps the weights of the best trials so far and deletes those of the others."""
+    """Keeps the weights of the best trials so far and deletes those of the others.
+
+    Trials that were stopped early keep none: whoever asks for their weights wants them trained in full.
+    """
 
     def __init__(self, folder: RunFolder, best: int, records: Iterable[Record]) -> None:
         self._folder = folder
@@ -30,7 +33,7 @@ class Keeper:
                 self._folder.weights(old.trial.number).unlink(missing_ok=True)
 
     def _chosen(self, record: Record) -> list[Record]:
-        candidates = [*self._kept, record]
+        candidates = [r for r in (*self._kept, record) if r.trial.stopped is None]
         best = ranked(candidates)
         several = bool(best) and len(best[0].trial.values or ()) > 1  # of one objective the front is its ties
         chosen = [*best[: self._best], *(front(candidates)[:FRONT] if several else ())]

@@ -20,6 +20,7 @@ from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import SPACES, find
 from nas.searchspace.task import Task
 from nas.settings import Settings
+from nas.study import fidelity
 from nas.study.fitting import check_fits
 from nas.study.folder import RunFolder
 from nas.study.objectives import Objective, parse
@@ -96,6 +97,7 @@ def make_plan(
     for objective in objectives:
         if objective.name in METRICS:
             resolve_metric(objective.name, task.target)
+    fidelity.check(settings, objectives)
     bound = found.for_task(task)
     plan = Plan(settings, task, bound, objectives, settings.controller if controller is None else controller, device)
     if not to_read:

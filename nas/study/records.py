@@ -27,6 +27,7 @@ class Record:
         origin: who proposed it: the controller's name, or ``random`` where the controller only repeated itself.
         repeats: what the controller proposed, and was told at once, since the trial before this one.
         seed: of the training.
+        bracket: the group of trials with which its learning curve is compared, see ``nas.study.fidelity``.
     """
 
     trial: Trial
@@ -34,11 +35,17 @@ class Record:
     origin: str
     repeats: tuple[Repeat, ...] = ()
     seed: int = 0
+    bracket: int = 0
 
 
 def finished(records: Sequence[Record]) -> list[Record]:
     """Those that did not fail."""
     return [r for r in records if r.trial.values is not None]
+
+
+def stopped(records: Sequence[Record]) -> list[Record]:
+    """Those whose training was stopped because it was behind."""
+    return [r for r in records if r.trial.stopped is not None]
 
 
 def ranked(records: Sequence[Record]) -> list[Record]:

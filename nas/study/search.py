@@ -19,6 +19,7 @@ from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import Settings
+from nas.study.fidelity import bracket, rungs
 from nas.study.folder import RunFolder
 from nas.study.keeping import Keeper
 from nas.study.objectives import Objective
@@ -59,6 +60,7 @@ class _Running:
     origin: str
     repeats: tuple[Repeat, ...]
     weights: Path
+    bracket: int = 0
     again: list[Any] = field(default_factory=list)
 
 
@@ -173,9 +175,12 @@ class Search:
 
     def _job(self, proposal: _Running) -> Job:
         settings = self.settings
+        recipe = recipe_of(proposal.architecture, self.task, settings)
+        number = len(self.records) + len(self._running) - 1  # with itself; its own number if it is the next to finish
+        proposal.bracket = bracket(settings.fidelity, number, recipe.epochs)
         return Job(
             source=source(proposal.architecture, self.task),
-            recipe=recipe_of(proposal.architecture, self.task, settings),
+            recipe=recipe,
             seed=settings.seed,
             metrics=self._metrics,
             device=self._device,
@@ -183,6 +188,8 @@ class Search:
             seconds=settings.trial_seconds,
             memory=settings.trial_memory or self._memory,
             weights=str(proposal.weights),
+            validate_every=settings.validate_every,
+            rungs=rungs(settings.fidelity, proposal.bracket, recipe.epochs, self.records, self.objectives[0].maximise),
         )
 
     def _propose(self) -> _Running | None:
@@ -237,7 +244,7 @@ class Search:
     def _finish(self, key: Any, outcome: Outcome) -> None:
         running = self._running.pop(key)
         trial = self._trial(running, outcome)
-        record = Record(trial, self.elapsed(), running.origin, running.repeats, self.settings.seed)
+        record = Record(trial, self.elapsed(), running.origin, running.repeats, self.settings.seed, running.bracket)
         if running.weights.is_file():
             running.weights.replace(self._folder.weights(trial.number))
         self._store.add(record)
@@ -256,7 +263,9 @@ class Search:
             values = tuple(o.value(outcome.metrics[o.key]) for o in self.objectives)
             if any(v != v for v in values):
                 reason, values = f"not a number: {', '.join(o.label for o in self.objectives)} = {values}", None
-        return Trial(number, architecture, values, dict(outcome.metrics), outcome.seconds, reason)
+        stopped = outcome.curve[-1][0] if outcome.stopped and reason is None else None
+        measured = dict(outcome.metrics)
+        return Trial(number, architecture, values, measured, outcome.seconds, reason, outcome.curve, stopped)
 
     # what is known already
 

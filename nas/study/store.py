@@ -1,6 +1,7 @@
 """Trials on disk: an ordinary Optuna study, so that its dashboard and plots work on ours.
 
-Each finished trial is written once and whole; nothing is ever left running in the store.
+Each finished trial is written once and whole; nothing is ever left running in the store. Trials that were stopped
+early are pruned ones there, with their value, and learning curves are intermediate values, as Optuna's plots expect.
 """
 
 from __future__ import annotations
@@ -148,9 +149,11 @@ class Store:
         values = None
         if trial.values is not None:
             values = [o.value(v) for o, v in zip(self._objectives, trial.values, strict=True)]
+        state = TrialState.COMPLETE if trial.stopped is None else TrialState.PRUNED
         frozen = create_trial(
-            state=TrialState.FAIL if values is None else TrialState.COMPLETE,
+            state=TrialState.FAIL if values is None else state,
             values=values,
+            intermediate_values=dict(trial.curve),
             params=self._space.knobs(trial.architecture),
             distributions={path: distribution(domain) for path, domain in domains.items()},
             user_attrs={
@@ -161,6 +164,7 @@ class Store:
                 "origin": record.origin,
                 "seed": record.seed,
                 **({"reason": trial.reason} if trial.reason else {}),
+                **({"bracket": record.bracket} if record.bracket else {}),
                 **(
                     {"repeats": [[self._space.to_json(r.architecture), r.of] for r in record.repeats]}
                     if record.repeats
@@ -178,10 +182,13 @@ class Store:
             architecture = self._space.from_json(kept["architecture"])
             repeats = tuple(Repeat(self._space.from_json(a), of) for a, of in kept.get("repeats", ()))
             values = None
-            if frozen.state == TrialState.COMPLETE:
+            if frozen.state != TrialState.FAIL:
                 values = tuple(o.value(v) for o, v in zip(self._objectives, frozen.values, strict=True))
-            trial = Trial(frozen.number, architecture, values, kept["metrics"], kept["seconds"], kept.get("reason"))
-            return Record(trial, kept["elapsed"], kept["origin"], repeats, kept["seed"])
+            curve = tuple(sorted(frozen.intermediate_values.items()))
+            stopped = curve[-1][0] if frozen.state == TrialState.PRUNED else None
+            measured, seconds, reason = kept["metrics"], kept["seconds"], kept.get("reason")
+            trial = Trial(frozen.number, architecture, values, measured, seconds, reason, curve, stopped)
+            return Record(trial, kept["elapsed"], kept["origin"], repeats, kept["seed"], kept.get("bracket", 0))
         except (KeyError, TypeError, BadInput) as error:
             raise RunError(f"trial {frozen.number} of the store is not one of this space: {error}") from error
 

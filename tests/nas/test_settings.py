@@ -16,7 +16,7 @@ from nas.settings import Settings
 
 BAD: list[tuple[str, Any, str]] = [
     *((name, value, f"{name} must be at least 1; got {value}")
-      for name in ("trials", "epochs", "patience", "trial_memory", "keep") for value in (0, -3)),
+      for name in ("trials", "epochs", "patience", "validate_every", "trial_memory", "keep") for value in (0, -3)),
     ("workers", -3, "workers must be at least 0; got -3"),
     *((name, value, f"{name} must be a whole number; got {value!r}")
       for name in ("trials", "epochs", "workers", "keep", "seed", "split_seed") for value in (1.5, "3", True)),
@@ -27,8 +27,9 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, -1, f"{name} must be at least 0; got -1") for name in ("seed", "split_seed")),
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
-      for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage")),
-    *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device")),
+      for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity")),
+    *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
+    ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
     *(("class_weights", value, "class_weights must be true or false; got") for value in (1, "yes", None)),
     *(("objectives", value, "objectives must be a list of names, such as .*; got") for value in ("a", [1], None)),
     *(("controller_options", value, "controller_options") for value in (5, "a=1", {"a": [1]}, {1: 2}, {"a": object()})),

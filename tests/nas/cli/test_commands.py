@@ -117,6 +117,8 @@ class_weights = true
 trial_seconds = 60
 trial_memory = 100000
 keep = 2
+validate-every = 2
+fidelity = "full"
 space = "{space}:Quick"
 """
 
@@ -131,6 +133,7 @@ def test_a_file_holds_every_setting_and_flags_win(nas: Command, space_file: Path
     assert (kept.trials, kept.epochs, kept.class_weights) == (2, 1, False)
     assert (kept.split, kept.split_seed, kept.metric, kept.seed) == ("random:4,6", 3, "macro-f1", 9)
     assert kept.controller_options == {"population": 4, "sample": 2}
+    assert (kept.validate_every, kept.fidelity) == (2, "full")
     assert (kept.seconds, kept.patience, kept.trial_seconds, kept.trial_memory, kept.keep) == (500, 2, 60, 100000, 2)
     repeated = nas("search", "--config", tmp_path / "runs/from-file/search.toml", "--name", "again", "--json")
     assert [t["objectives"] for t in repeated.json["top"]] == [t["objectives"] for t in done.json["top"]]
@@ -303,3 +306,21 @@ def test_help_of_every_command(nas: Command) -> None:
         assert done.out.startswith(f"Usage: nas {name}")
         assert max(map(len, done.out.splitlines())) <= 100
     assert nas("--version").out.startswith("nas, version ")
+
+
+def test_trainings_that_were_stopped_are_marked(nas: Command, quick: list[str], tmp_path: Path) -> None:
+    done = nas("search", *quick, "--fidelity", "halving", "--trials", 8, "--epochs", 45, "--name", "quickly")
+    assert done.code == 0, done.err
+    shown = nas("show", "quickly", "--json").json
+    early = [t for t in shown["top"] if t["state"] == "stopped"]
+    assert len(early) == shown["stopped"] > 0
+    assert {t["stopped"] for t in early} <= {15}
+    assert all(t["curve"][-1][0] == t["stopped"] for t in early)
+    assert shown["top"][0]["state"] == "complete"
+    assert shown["top"][0]["stopped"] is None
+    assert done.err.count("stopped at epoch 15, ") == len(early)
+    assert f"{len(early)} of 8 trainings were behind and stopped early (halving)" in done.err
+    table = nas("show", "quickly").out
+    assert f"best 8 of 8 trials, {len(early)} of them stopped early" in table
+    assert "at epoch" in table
+    assert "at epoch" not in nas("show", "quickly", "--top", 1).out

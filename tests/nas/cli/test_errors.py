@@ -31,6 +31,17 @@ Command = Callable[..., Any]
         (["search", "--seconds", "nan"], "seconds must be above 0; got nan"),
         (["search", "--workers", "-1"], "workers must be at least 0; got -1"),
         (["search", "--epochs", "0"], "epochs must be at least 1; got 0"),
+        (["search", "--validate-every", "0"], "validate_every must be at least 1; got 0"),
+        (["search", "--fidelity", "hyperbnd"], "unknown fidelity 'hyperbnd'; did you mean 'hyperband'? known: full, "),
+        (
+            ["search", "--fidelity", "halving", "--objective", "params"],
+            "the only objective is the cost params; use fidelity full, or a metric as the objective",
+        ),
+        (
+            ["search", "--fidelity", "halving", "--objective", "accuracy", "--objective", "-params"],
+            "ranks trainings by one objective and got accuracy, -params; use fidelity full, or name one of them",
+        ),
+        (["search", "--fidelity", "hyperband", "--epochs", "3"], "; use fidelity full, or more epochs"),
         (["search", "--device", "gpu"], "device 'gpu'"),
         (["search", "--option", "population"], "--option takes KEY=VALUE, such as population=50; got 'population'"),
         (["search", "--option", "popluation=3", "--controller", "evolution"], "popluation"),

@@ -17,9 +17,10 @@ from nas.study.records import Record
 ACCURACY, PARAMS = Objective("accuracy", True), Objective("params", False)
 
 
-def record(number: int, value: float | None, elapsed: float = 0.0) -> Record:
+def record(number: int, value: float | None, elapsed: float = 0.0, stopped: int | None = None) -> Record:
     reason = None if value is not None else "out of memory"
-    return Record(Trial(number, None, None if value is None else (value,), {}, 1.25, reason), elapsed, "random")
+    values = None if value is None else (value,)
+    return Record(Trial(number, None, values, {}, 1.25, reason, stopped=stopped), elapsed, "random")
 
 
 def progress(settings: Settings, objective: Objective = ACCURACY, **console: Any) -> tuple[SearchProgress, io.StringIO]:
@@ -68,6 +69,15 @@ def test_a_cost_shows_its_own_number() -> None:
     bar, _ = progress(Settings(trials=4), PARAMS)
     bar.started([record(0, -12345.0), record(1, -900.0)])
     assert "best parameters 900 " in bar.text(1)
+
+
+def test_what_was_stopped_is_counted_and_marked() -> None:
+    bar, file = progress(Settings(trials=4), width=1000)
+    with bar:
+        bar.started([record(0, 0.5), record(1, 0.25, stopped=5)])
+        bar.recorded(record(2, 0.375, stopped=15))
+    assert bar.text(1).startswith("3/4 trials · best accuracy 0.5000 · 2 stopped · ")
+    assert file.getvalue() == "trial 2: validation accuracy 0.3750 (best 0.5000), stopped at epoch 15, 1.2 s\n"
 
 
 def test_lines_where_there_is_no_terminal() -> None:

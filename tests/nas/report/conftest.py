@@ -1,5 +1,6 @@
 """Made-up searches: architectures of the built-in spaces with invented scores."""
 
+import math
 import random
 import warnings
 from collections.abc import Callable
@@ -34,11 +35,18 @@ VERSIONS = {"nas": "0.1.0", "python": "3.11", "torch": "2.13.0"}
 
 
 def _record(
-    number: int, architecture: Any, objectives: tuple[Objective, ...], rng: random.Random, reason: str | None = None
+    number: int,
+    architecture: Any,
+    objectives: tuple[Objective, ...],
+    rng: random.Random,
+    reason: str | None = None,
+    stopped: int | None = None,
 ) -> Record:
     if reason is not None:
         return Record(Trial(number, architecture, None, {}, 1.0, reason), 2.0 * number + 1, "evolution")
     accuracy, params = rng.uniform(0.5, 0.9), float(rng.randint(100, 10**6))
+    if stopped is not None:  # only those that are behind are
+        accuracy /= 2
     metrics = {
         "valid_accuracy": accuracy,
         "test_accuracy": accuracy - 0.01,
@@ -50,7 +58,12 @@ def _record(
         "best_epoch": 40.0,
     }
     values = tuple(o.value(metrics[o.key]) for o in objectives)
-    return Record(Trial(number, architecture, values, metrics, 1.5), 2.0 * number + 1, "evolution")
+    if stopped is not None:
+        metrics |= {"epochs": float(stopped), "best_epoch": float(stopped)}
+    looks = range(5, int(metrics["epochs"]) + 1, 5)
+    curve = tuple((at, accuracy * (1 - 0.8 * math.exp((looks[0] - at) / 12))) for at in looks)
+    trial = Trial(number, architecture, values, metrics, 1.5, None, curve, stopped)
+    return Record(trial, 2.0 * number + 1, "evolution")
 
 
 def _view(
@@ -58,13 +71,15 @@ def _view(
     trials: int = 20,
     objectives: tuple[Objective, ...] = (ACCURACY,),
     failures: dict[int, str] | None = None,
+    early: dict[int, int] | None = None,
     task: Task = TASK,
     **changed: Any,
 ) -> View:
-    """A search; the trials whose numbers are in ``failures`` failed for that reason."""
+    """A search; trials failed for the reasons in ``failures`` and were stopped at the epochs in ``early``."""
     rng = random.Random(0)
     bound = find(space).for_task(task)
-    records = [_record(i, bound.sample(rng), objectives, rng, (failures or {}).get(i)) for i in range(trials)]
+    failures, early = failures or {}, early or {}
+    records = [_record(i, bound.sample(rng), objectives, rng, failures.get(i), early.get(i)) for i in range(trials)]
     settings = Settings(data=task.name, space=space)
     given = {
         "name": "toy-1",

@@ -1,5 +1,6 @@
 import math
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -88,3 +89,53 @@ def test_a_hopeless_trial_does_not_flatten_the_others(view):
     assert svg.count("<path class='far'") == 1
     heights = [float(y) for y in re.findall(r"cy='([\d.]+)'", svg)]
     assert max(heights) - min(heights) > 150
+
+
+EARLY = {i: (5, 15, 45)[i % 3] for i in range(40) if i % 4}
+
+
+def test_every_trial_has_its_curve(view):
+    made = view(trials=40, early=EARLY, failures={0: "NaN"})
+    svg, _, legend = charts.learning(made).partition("<figcaption")
+    assert svg.count("<path class='curve faint'") == len(EARLY)
+    assert svg.count("<path class='curve'") == 39 - len(EARLY) - 1
+    assert svg.count("<path class='best'") == 1
+    assert svg.count("<circle class='dot faint'") == len(EARLY)
+    assert "stopped at epoch 45</title>" in svg
+    winner = made.best[0].trial.number
+    assert svg.index(f"<title>trial {winner}: ") == svg.rindex("<title>")
+    for words in ("the winner", "trained in full", "stopped early"):
+        assert words in legend
+    assert "epochs (logarithmic)" in svg
+    assert "validation accuracy (%)" in svg
+
+
+def test_curves_of_a_search_that_stopped_nobody(view):
+    svg, _, legend = charts.learning(view(trials=5)).partition("<figcaption")
+    assert "stopped" not in svg + legend
+    assert ">epochs</text>" in svg
+    starts = [float(x) for x in re.findall(r"d='M([\d.]+) ", svg.partition("<svg x=")[2])]
+    assert len(set(starts)) == 1
+
+
+def test_a_curve_of_a_single_look_is_a_dot(view):
+    svg = charts.learning(view(trials=4, early={1: 5}))
+    assert re.search(r"<path class='curve faint' d='M[\d.]+ [\d.]+h0'>", svg)
+
+
+def test_of_very_many_curves_some_of_every_rank_are_drawn(view):
+    made = view(trials=450)
+    svg = charts.learning(made).partition("<figcaption")[0]
+    drawn = [int(n) for n in re.findall(r"<title>trial (\d+):", svg)]
+    assert 100 <= len(drawn) <= charts.CURVES
+    ranks = sorted([r.trial.number for r in made.best].index(n) for n in drawn)
+    assert ranks[0] == 0
+    assert max(b - a for a, b in pairwise(ranks)) == 3
+
+
+def test_a_stopped_trial_has_a_faint_dot(view):
+    made = view(trials=20, early={3: 5, 4: 15})
+    svg, _, legend = charts.best_so_far(made, against="trials").partition("<figcaption")
+    assert svg.count("<circle class='dot faint'") + svg.count("<path class='far'") >= 2
+    assert "stopped early" in legend
+    assert "stopped early" not in charts.best_so_far(view(trials=20), against="trials")

@@ -55,6 +55,7 @@ class Reader(HTMLParser):
 
 
 CASES = {
+    "stopped early": {"early": {1: 5, 3: 15}},
     "one objective": {},
     "two objectives, failures": {"space": "design", "objectives": (ACCURACY, PARAMS), "failures": {3: "NaN", 4: "<b>"}},
     "three objectives": {"space": "nasbench-graph", "objectives": (ACCURACY, PARAMS, Objective("latency", False))},
@@ -277,3 +278,24 @@ def test_numbers_carry_their_units():
     assert number("roc-auc", 0.91234) == "0.9123"
     assert number("rmse", None) == number("rmse", float("nan")) == "–"
     assert [size(b) for b in (512, 2048, 1.5e6, 999.9e6, 3e9)] == ["512 B", "2.05 kB", "1.5 MB", "1 GB", "3 GB"]
+
+
+def test_stopped_trials_are_told_of(view):
+    settings = Settings(fidelity="hyperband")
+    made = view(trials=12, early={1: 5, 4: 15, 7: 15}, failures={2: "NaN"}, settings=settings)
+    page = Reader(render(made))
+    assert "Learning curves" in page.text
+    assert (
+        "3 trainings of 11 were behind others of the same epoch and stopped, at epoch 5 and 15 (fidelity hyperband)"
+    ) in page.text
+    assert "; 3 trainings were stopped early; 1 trial failed." in page.text
+    assert "trials finished, 3 of them stopped early, 1 failed" in page.text
+    assert page.text.count("stopped at 15") == 2
+    assert made.best[0].trial.stopped is None
+
+
+def test_without_curves_there_is_no_section_of_them(view):
+    made = view(trials=3)
+    records = [replace(r, trial=replace(r.trial, curve=())) for r in made.records]
+    assert "Learning curves" in render(made)
+    assert "Learning curves" not in render(replace(made, records=records))

@@ -24,6 +24,7 @@ def kept(path: Path) -> set[int]:
 
 
 def expected(records: list[Record], keep: int, objectives: int) -> set[int]:
+    records = [r for r in records if r.trial.stopped is None]
     chosen = ranked(records)[:keep] + (front(records) if objectives > 1 else [])
     return {r.trial.number for r in chosen}
 
@@ -35,6 +36,7 @@ def test_whatever_the_order(tmp_path_factory, data, objectives):
     folder = RunFolder(tmp_path_factory.mktemp("runs"), "run")
     folder.weights(0).parent.mkdir(parents=True)
     values = data.draw(st.lists(st.none() | st.tuples(*[st.integers(0, 3).map(float)] * objectives), max_size=12))
+    early = data.draw(st.sets(st.integers(0, 12)))
     keep, broken = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 12))
     records: list[Record] = []
     keeper = Keeper(folder, keep, records)
@@ -42,7 +44,7 @@ def test_whatever_the_order(tmp_path_factory, data, objectives):
         if number == broken:  # resumed
             keeper = Keeper(folder, keep, records)
         folder.weights(number).write_bytes(b"")
-        records.append(Record(Trial(number, number, value), 0.0, "random"))
+        records.append(Record(Trial(number, number, value, stopped=5 if number in early else None), 0.0, "random"))
         keeper.add(records[-1])
         assert kept(folder.path) == expected(records, keep, objectives)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ RECORDS = [
     Record(
         Trial(2, Toy(conv="sage", hidden=8, dropout=0.3), (0.75, -50.0), {"test_roc-auc": math.inf}, 1.0), 4.5, "tpe",
         (Repeat(FIRST, 0), Repeat(Toy(conv="fc", hidden=4, dropout=0.3), 1)),
+    ),
+    Record(
+        Trial(3, Toy(conv="gcn", hidden=4, dropout=0.3), (0.25, -5.0), {}, 1.0, None, ((1, 0.1), (15, 1 / 3)), 15),
+        5.0, "tpe", bracket=2,
     ),
 ]  # fmt: skip
 
@@ -66,11 +71,13 @@ def test_optuna_reads_it(where):
     study = optuna.load_study(study_name="run", storage=stores.storage(where))
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert study.metric_names == ["validation accuracy", "params"]
-    assert [t.state.name for t in study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "FAIL", "COMPLETE", "PRUNED"]
     assert study.trials[0].values == [0.5, 100.0]  # in their natural sign
     assert study.trials[0].params == {"conv": "gcn", "hidden": 2, "dropout": 0.0}
     assert study.trials[1].user_attrs["reason"] == "out of memory"
-    assert [t.duration.total_seconds() for t in study.trials] == [1.5, 0.5, 1.0]
+    assert [t.duration.total_seconds() for t in study.trials] == [1.5, 0.5, 1.0, 1.0]
+    assert study.trials[3].intermediate_values == {1: 0.1, 15: 1 / 3}
+    assert study.trials[3].values == [0.25, 5.0]
     assert [t.number for t in study.best_trials] == [2]
 
 
@@ -194,6 +201,18 @@ def test_another_space_task_or_objective_through_the_api(tmp_path):
     settings.write_text(settings.read_text().replace('"accuracy"', '"-params"'))
     with pytest.raises(RunError, match="belongs to other objectives"):
         nas.open_run("run", data=graph(), space=Toy)
+
+
+def test_a_learning_curve_costs_little_room(tmp_path):
+    store = create(tmp_path / "journal.log")
+    store.add(RECORDS[0])
+    before = (tmp_path / "journal.log").stat().st_size
+    curve = tuple((5 * i, 1 / i) for i in range(1, 41))
+    store.add(Record(replace(RECORDS[0].trial, number=1, curve=curve), 2.0, "tpe"))
+    lines = (tmp_path / "journal.log").read_bytes().splitlines(keepends=True)
+    assert len(lines[-1]) < 40 * 32 + len(lines[-2])
+    assert sum(map(len, lines)) == before + len(lines[-1])
+    assert store.records()[1].trial.curve == curve
 
 
 def test_every_trial_is_one_line():
