@@ -14,9 +14,10 @@ from safetensors.torch import save
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.memory import give_back_freed_memory
 from nas.evaluation.engine.prepare import without_preparation
+from nas.evaluation.engine.scoring import Scoring
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
-from nas.evaluation.train import Trained, outputs, train
+from nas.evaluation.train import Trained, outputs, predict, train
 from nas.searchspace.source import load
 from nas.searchspace.task import Task
 
@@ -63,6 +64,7 @@ def _measured(job: Job, task: Task, begin: float) -> tuple[Trained, dict[str, fl
                 seconds=job.seconds,
                 validate_every=job.validate_every,
                 rungs=job.rungs,
+                scores=Scoring(predict),
             )
     plain = without_preparation(task)
     latency = statistics.median(_forward_seconds(model, plain) for _ in range(LATENCY_RUNS))

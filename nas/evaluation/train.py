@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,9 @@ LOOKS = 40
 """Looks at the validation split in a training of full length, where the user does not say."""
 RAREST = 5
 """The most epochs between two looks, where the user does not say."""
+
+Predict = Callable[[torch.nn.Module, Task, Batch], Tensor]
+"""From a model, a task and a batch to ``[items, outputs]`` for the scored items."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def train(
     seconds: float | None = None,
     validate_every: int | None = None,
     rungs: Sequence[Rung] = (),
+    scores: Predict | None = None,
 ) -> Trained:
     """Train ``model`` in place and leave it with the weights of its best epoch.
 
@@ -66,9 +70,13 @@ def train(
     smallest validation loss. The test split is read once, with its weights. ``model`` and ``task`` are on the same
     device, which is waited for only at these looks.
 
+    Args:
+        scores: how to score a batch, if not by ``predict``.
+
     Raises:
         Failed: if the loss is not a number, or ``seconds`` have passed.
     """
+    scores = scores or predict
     chosen = [resolve_metric(name, task.target) for name in metrics]
     weights = _class_weights(task) if class_weights else None
     optimiser, schedule = _optimiser(model, recipe)
@@ -82,7 +90,7 @@ def train(
         model.train()
         for batch in steps(task, recipe, shuffle):
             optimiser.zero_grad(set_to_none=True)
-            objective = loss(predict(model, task, batch), batch.y, task.target, weights)
+            objective = loss(scores(model, task, batch), batch.y, task.target, weights)
             objective.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         schedule.step()
@@ -90,7 +98,7 @@ def train(
             raise Failed(f"time limit: {seconds:g} seconds were over after {epoch} of {recipe.epochs} epochs")
         if epoch % every and epoch != recipe.epochs and epoch not in least:
             continue
-        logits, y = outputs(model, task, "valid")
+        logits, y = outputs(model, task, "valid", scores)
         value, valid_loss = chosen[0](logits, y), loss(logits, y, task.target, weights).item()
         if not math.isfinite(valid_loss):
             raise Failed(f"not a number: the validation loss of epoch {epoch} is {valid_loss}")
@@ -107,15 +115,20 @@ def train(
     model.load_state_dict(state)
     measured: dict[str, float] = {"epochs": epoch, "best_epoch": best_epoch}
     for split in ("valid", "test"):
-        measured |= measure(model, task, split, chosen, weights)
+        measured |= measure(model, task, split, chosen, weights, scores)
     return Trained(measured, {name: tensor.cpu() for name, tensor in state.items()}, tuple(curve), stopped)
 
 
 def measure(
-    model: torch.nn.Module, task: Task, split: Split, metrics: Sequence[Metric], weights: Tensor | None = None
+    model: torch.nn.Module,
+    task: Task,
+    split: Split,
+    metrics: Sequence[Metric],
+    weights: Tensor | None = None,
+    scores: Predict | None = None,
 ) -> dict[str, float]:
     """``<split>_<metric>`` and ``<split>_loss``."""
-    logits, y = outputs(model, task, split)
+    logits, y = outputs(model, task, split, scores)
     measured = {f"{split}_{metric.name}": metric(logits, y) for metric in metrics}
     return measured | {f"{split}_loss": loss(logits, y, task.target, weights).item()}
 
@@ -134,11 +147,11 @@ def predict(model: torch.nn.Module, task: Task, batch: Batch) -> Tensor:
     return out if batch.index is None else out[batch.index]
 
 
-def outputs(model: torch.nn.Module, task: Task, split: Split) -> tuple[Tensor, Tensor]:
+def outputs(model: torch.nn.Module, task: Task, split: Split, scores: Predict | None = None) -> tuple[Tensor, Tensor]:
     """The model's outputs on a split, and the targets, without gradients and in inference mode."""
     model.eval()
     with torch.no_grad():
-        parts = [(predict(model, task, batch), batch.y) for batch in chunks(task, split)]
+        parts = [((scores or predict)(model, task, batch), batch.y) for batch in chunks(task, split)]
     return torch.cat([out for out, _ in parts]), torch.cat([y for _, y in parts])
 
 

@@ -1,4 +1,4 @@
-"""Layers whose messages carry learned weights: one edge-wise softmax and one weighted product, for all heads at once."""
+"""Layers whose messages carry learned weights: one softmax over edges and one product, for all heads at once."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import GATConv, GATv2Conv, TransformerConv
 
+from nas.evaluation.engine.convolutions import SUMS
 from nas.evaluation.engine.dropout import Noise, dropped
 from nas.evaluation.engine.products import at_sources, at_targets, edge_dot, softmax, weighted_sum
-from nas.evaluation.engine.structure import Graph, Structure
+from nas.evaluation.engine.structure import LOOPED, PLAIN, Graph, Structure
 
 
 def gat(layer: GATConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
-    structure = (graph.looped if layer.add_self_loops else graph.plain).heads(layer.heads)
+    structure = (graph.structure(LOOPED) if layer.add_self_loops else graph.structure(PLAIN)).heads(layer.heads)
     h = layer.lin(x).view(-1, layer.heads, layer.out_channels)
     to, of = (h * layer.att_dst).sum(-1).flatten(), (h * layer.att_src).sum(-1).flatten()
     score = F.leaky_relu(at_targets(structure, to) + at_sources(structure, of), layer.negative_slope)
@@ -23,7 +24,7 @@ def gat(layer: GATConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 
 
 def gatv2(layer: GATv2Conv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
-    structure = (graph.looped if layer.add_self_loops else graph.plain).heads(layer.heads)
+    structure = (graph.structure(LOOPED) if layer.add_self_loops else graph.structure(PLAIN)).heads(layer.heads)
     of = layer.lin_l(x)
     to = of if layer.share_weights else layer.lin_r(x)
     of, to = of.view(-1, layer.out_channels), to.view(-1, layer.out_channels)
@@ -32,7 +33,7 @@ def gatv2(layer: GATv2Conv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 
 
 def transformer(layer: TransformerConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
-    structure = graph.plain.heads(layer.heads)
+    structure = graph.structure(PLAIN).heads(layer.heads)
     query, key, value = (
         linear(x).view(-1, layer.out_channels) for linear in (layer.lin_query, layer.lin_key, layer.lin_value)
     )
@@ -63,8 +64,8 @@ def _finished(layer: Any, out: Tensor) -> Tensor:
 
 
 ATTENTIONS: dict[type, tuple[Any, Any]] = {
-    GATConv: (gat, lambda m: m.lin is not None and m.edge_dim is None and m.res is None and m.aggr == "add"),
-    GATv2Conv: (gatv2, lambda m: m.edge_dim is None and m.res is None and m.aggr == "add"),
-    TransformerConv: (transformer, lambda m: m.edge_dim is None and m.lin_beta is None and m.aggr == "add"),
+    GATConv: (gat, lambda m: m.lin is not None and m.edge_dim is None and m.res is None and m.aggr in SUMS),
+    GATv2Conv: (gatv2, lambda m: m.edge_dim is None and m.res is None and m.aggr in SUMS),
+    TransformerConv: (transformer, lambda m: m.edge_dim is None and m.lin_beta is None and m.aggr in SUMS),
 }
 """Layer to its forward pass, and to what it asks of the layer."""

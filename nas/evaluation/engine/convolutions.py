@@ -16,10 +16,9 @@ from torch_geometric.nn import ARMAConv, ChebConv, GCNConv, GINConv, GraphConv, 
 from nas.evaluation.engine.dropout import Noise, dropped
 from nas.evaluation.engine.features import SparseFeatures, plain
 from nas.evaluation.engine.products import highest, propagate
-from nas.evaluation.engine.structure import Graph
+from nas.evaluation.engine.structure import PLAIN, Graph
 
-SUMS = {"add": "sum", "sum": "sum", "mean": "mean"}
-"""An aggregation's matrix."""
+SUMS = ("add", "sum")
 
 
 def map_first(x: Tensor, weight: Tensor) -> bool:
@@ -34,7 +33,7 @@ def spread(graph: Graph, matrix: str, x: Tensor, weight: Tensor, times: int = 1)
     first = map_first(x, weight)
     x = F.linear(x, weight) if first else x
     for _ in range(times):
-        x = propagate(getattr(graph, matrix), x)
+        x = propagate(graph.matrix(matrix), x)
     return x if first else F.linear(x, weight)
 
 
@@ -55,9 +54,9 @@ def gin(layer: GINConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     first, *rest = layer.nn if isinstance(layer.nn, torch.nn.Sequential) else [layer.nn]
     itself = 1 + layer.eps
     if not isinstance(first, torch.nn.Linear) or not map_first(x, first.weight):
-        return layer.nn(propagate(graph.sum, plain(x)) + itself * plain(x))
+        return layer.nn(propagate(graph.matrix("sum"), plain(x)) + itself * plain(x))
     mapped = F.linear(x, first.weight)
-    out = _biased(propagate(graph.sum, mapped) + itself * mapped, first.bias)
+    out = _biased(propagate(graph.matrix("sum"), mapped) + itself * mapped, first.bias)
     for module in rest:
         out = module(out)
     return out
@@ -72,12 +71,12 @@ def tag(layer: TAGConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     if not map_first(x, layer.lins[0].weight):
         out = layer.lins[0](x)
         for linear in layer.lins[1:]:
-            x = propagate(graph.symmetric, x)
+            x = propagate(graph.matrix("symmetric"), x)
             out = out + linear(x)
         return _biased(out, layer.bias)
     out = layer.lins[-1](x)
     for linear in reversed(layer.lins[:-1]):
-        out = propagate(graph.symmetric, out) + linear(x)
+        out = propagate(graph.matrix("symmetric"), out) + linear(x)
     return _biased(out, layer.bias)
 
 
@@ -87,7 +86,7 @@ def cheb(layer: ChebConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     for k in range(len(layer.lins) - 1, -1, -1):
         b = layer.lins[k](x)
         if later[0] is not None:
-            b = b + (2 if k else 1) * propagate(graph.laplacian, later[0])
+            b = b + (2 if k else 1) * propagate(graph.matrix("laplacian"), later[0])
         if later[1] is not None:
             b = b - later[1]
         later = [b, later[0]]
@@ -111,9 +110,9 @@ def arma(layer: ARMAConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 def _aggregated(aggr: str, graph: Graph, x: Tensor, linear: Any) -> Tensor:
     """The linear map of the aggregated neighbours."""
     if aggr == "max":
-        out: Tensor = linear(highest(graph.plain, plain(x)))
+        out: Tensor = linear(highest(graph.structure(PLAIN), plain(x)))
         return out
-    return _biased(spread(graph, SUMS[aggr], x, linear.weight), linear.bias)
+    return _biased(spread(graph, "sum" if aggr in SUMS else aggr, x, linear.weight), linear.bias)
 
 
 def _biased(x: Tensor, bias: Tensor | None) -> Tensor:
@@ -121,17 +120,25 @@ def _biased(x: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _aggregates(layer: Any) -> bool:
-    return layer.aggr in ("add", "sum", "mean", "max")
+    return layer.aggr in (*SUMS, "mean", "max")
 
 
 CONVOLUTIONS: dict[type, tuple[Any, Any]] = {
-    GCNConv: (gcn, lambda m: m.normalize and m.add_self_loops and not m.improved and m.aggr == "add"),
+    GCNConv: (gcn, lambda m: m.normalize and m.add_self_loops and not m.improved and m.aggr in SUMS),
     SAGEConv: (sage, lambda m: _aggregates(m) and not m.project and not m.normalize),
     GraphConv: (graph_conv, _aggregates),
-    GINConv: (gin, lambda m: m.aggr == "add"),
-    SGConv: (sg, lambda m: m.add_self_loops and not m.cached and m.aggr == "add"),
-    TAGConv: (tag, lambda m: m.normalize and m.aggr == "add"),
-    ChebConv: (cheb, lambda m: m.normalization == "sym" and m.aggr == "add"),
-    ARMAConv: (arma, lambda m: m.num_stacks == 1 and m.aggr == "add"),
+    GINConv: (gin, lambda m: m.aggr in SUMS),
+    SGConv: (sg, lambda m: m.add_self_loops and not m.cached and m.aggr in SUMS),
+    TAGConv: (tag, lambda m: m.normalize and m.aggr in SUMS),
+    ChebConv: (cheb, lambda m: m.normalization == "sym" and m.aggr in SUMS),
+    ARMAConv: (arma, lambda m: m.num_stacks == 1 and m.aggr in SUMS),
 }
 """Layer to its forward pass, and to what it asks of the layer."""
+
+HOPS: dict[type, Any] = {
+    SGConv: lambda m: m.K,
+    TAGConv: lambda m: m.K,
+    ChebConv: lambda m: max(1, len(m.lins) - 1),
+    ARMAConv: lambda m: m.num_layers,
+}
+"""How far a layer hears, where that is not one hop."""

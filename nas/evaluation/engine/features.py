@@ -70,6 +70,12 @@ class SparseFeatures(Tensor):
         layout = Layout((x.size(0), x.size(1)), *(index.int() for index in indices))
         return SparseFeatures._make(by_row.values(), layout, x)
 
+    def rows(self, nodes: Tensor) -> SparseFeatures:
+        """Some rows, in that order."""
+        some = SparseFeatures.of(self.dense().index_select(0, nodes))
+        some._dense = None
+        return some
+
     def with_values(self, values: Tensor) -> SparseFeatures:
         """Other numbers at the same places."""
         return SparseFeatures._make(values, self.layout_of)

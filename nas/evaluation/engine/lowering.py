@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from nas.evaluation.engine.attention import ATTENTIONS
-from nas.evaluation.engine.convolutions import CONVOLUTIONS
+from nas.evaluation.engine.convolutions import CONVOLUTIONS, HOPS
 from nas.evaluation.engine.dropout import Noise
 from nas.evaluation.engine.elementwise import ELEMENTWISE
 from nas.evaluation.engine.printed import PRINTED, is_ours
-from nas.evaluation.engine.structure import graph_of
+from nas.evaluation.engine.structure import Part, graph_of
 
 LAYERS = CONVOLUTIONS | ATTENTIONS | PRINTED
 
@@ -54,6 +54,8 @@ def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:
 
     def forward(x: Any, edge_index: Any, *more: Any, **named: Any) -> Tensor:
         graph = graph_of(edge_index)
+        if isinstance(graph, Part) and (more or named or not _here(x)):
+            raise TypeError(f"{type(layer).__name__} cannot run on a part of a graph here")
         if graph is None or more or named or not _here(x):
             out: Tensor = plain(layer, x, edge_index, *more, **named)
         else:
@@ -66,6 +68,13 @@ def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:
 def _here(x: Any) -> bool:
     """Whether the engine's products are made for this input."""
     return isinstance(x, Tensor) and x.device.type == "cpu" and x.dtype == torch.float32
+
+
+def hops(layer: torch.nn.Module) -> int | None:
+    """How far a lowered message-passing layer hears; None for any other layer."""
+    if "forward" not in vars(layer) or type(layer) in ELEMENTWISE:
+        return None
+    return HOPS[type(layer)](layer) if type(layer) in HOPS else 1
 
 
 LISTENERS = ("_propagate", "_message", "_aggregate", "_edge_update")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from nas.evaluation.engine.features import DENSEST, SparseFeatures, plain
-from nas.evaluation.engine.structure import Edges, Graph
+from nas.evaluation.engine.structure import Edges, Whole
 from nas.searchspace.task import SPLITS, Batch, Task
 
 
@@ -27,7 +27,7 @@ def prepare(task: Task) -> Task:
         if key not in features:
             features[key] = batch.x if task.level == "graph" else _sparse_where_it_pays(batch.x)
         if id(batch.edge_index) not in edges:
-            graph = Graph(plain(batch.edge_index), batch.x.size(0), features[key])
+            graph = Whole(plain(batch.edge_index), batch.x.size(0), features[key])
             edges[id(batch.edge_index)] = Edges.of(batch.edge_index, graph)
         return replace(batch, x=features[key], edge_index=edges[id(batch.edge_index)])
 

@@ -22,22 +22,22 @@ from nas.evaluation.engine.products import (
     tanh,
     weighted_sum,
 )
-from nas.evaluation.engine.structure import Graph, Structure
+from nas.evaluation.engine.structure import LOOPED, WITH_ITSELF, Graph, Structure
 from nas.searchspace.layers.aggregate import Aggregate
 from nas.searchspace.layers.attention import AttentionConv
 
 
 def aggregate(layer: Aggregate, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     if layer.aggr == "max":
-        return highest(graph.with_itself, plain(x))
-    matrix = "mean_with_itself" if layer.aggr == "mean" else "sum_with_itself"
+        return highest(graph.structure(WITH_ITSELF), plain(x))
+    matrix = "mean with itself" if layer.aggr == "mean" else "sum with itself"
     if x is graph.features and x is plain(x):
         return graph.propagated(matrix)
-    return propagate(getattr(graph, matrix), plain(x))
+    return propagate(graph.matrix(matrix), plain(x))
 
 
 def attention_conv(layer: AttentionConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
-    looped, h = graph.looped, layer.linear(x)
+    looped, h = graph.structure(LOOPED), layer.linear(x)
     if layer.attention in ("constant", "gcn"):  # one weight for all heads
         out = _alike(layer, h, graph, noise)
     else:
@@ -47,16 +47,16 @@ def attention_conv(layer: AttentionConv, x: Tensor, graph: Graph, noise: Noise) 
         out = highest(structure, rows, weight) if layer.aggregate == "max" else weighted_sum(structure, weight, rows)
     out, h = (rows.view(-1, layer.heads, layer.width) for rows in (out, h))
     if layer.aggregate == "mean":
-        out = out / looped.degree.view(-1, 1, 1)
+        out = out / looped.degree.clamp(min=1).view(-1, 1, 1)
     return layer.combined(out, h)
 
 
 def _alike(layer: AttentionConv, h: Tensor, graph: Graph, noise: Noise) -> Tensor:
-    structure = graph.looped
+    structure = graph.structure(LOOPED)
     constant = layer.attention == "constant"
     if layer.aggregate != "max" and (constant or layer.dropout == 0 or not layer.training):
-        return propagate(graph.looped_sum if constant else graph.gcn, h)
-    weight = None if constant else dropped(noise, graph.gcn_values, layer.dropout, layer.training)
+        return propagate(graph.matrix("looped sum") if constant else graph.matrix("gcn"), h)
+    weight = None if constant else dropped(noise, graph.values("gcn"), layer.dropout, layer.training)
     if layer.aggregate == "max":
         return highest(structure, h, weight)
     assert weight is not None

@@ -134,93 +134,12 @@ class Matrix:
         return Matrix(structure.matrix(values), structure.transposed(values))
 
 
-class Graph:
-    """Everything that layers need of an ``edge_index``, each made when it is first asked for and then kept.
+PLAIN, LOOPED, WITH_ITSELF = "plain", "looped", "with itself"
+"""Edges as they are; with exactly one self-loop at every node; with one at every node beside those that are there."""
 
-    ``plain`` has the edges as they are, ``looped`` exactly one self-loop at every node, ``with_itself`` one self-loop
-    at every node beside those that are there. ``features`` are the node features before any dropout.
-    """
 
-    def __init__(self, edge_index: Tensor, nodes: int, features: Tensor | None = None) -> None:
-        self._edges, self._nodes, self.features = edge_index, nodes, features
-
-    @cached_property
-    def plain(self) -> Structure:
-        return Structure.of(self._edges[0], self._edges[1], self._nodes)
-
-    @cached_property
-    def with_itself(self) -> Structure:
-        edges = torch.cat([self._edges, torch.arange(self._nodes).expand(2, -1)], dim=1)
-        return Structure.of(edges[0], edges[1], self._nodes)
-
-    @cached_property
-    def looped(self) -> Structure:
-        loops = self._edges[0] == self._edges[1]
-        if not loops.any():
-            return self.with_itself
-        edges = torch.cat([self._edges[:, ~loops], torch.arange(self._nodes).expand(2, -1)], dim=1)
-        return Structure.of(edges[0], edges[1], self._nodes)
-
-    @cached_property
-    def sum(self) -> Matrix:
-        """A."""
-        return self._made("plain", lambda s: torch.ones(len(s.source)))
-
-    @cached_property
-    def mean(self) -> Matrix:
-        """D^-1 A, D counting incoming edges."""
-        return self._made("plain", _mean)
-
-    @cached_property
-    def sum_with_itself(self) -> Matrix:
-        """A + I."""
-        return self._made("with_itself", lambda s: torch.ones(len(s.source)))
-
-    @cached_property
-    def mean_with_itself(self) -> Matrix:
-        """(D + I)^-1 (A + I)."""
-        return self._made("with_itself", _mean)
-
-    @cached_property
-    def gcn(self) -> Matrix:
-        """D^-1/2 (A + I) D^-1/2 with one self-loop a node (Kipf and Welling, ICLR 2017, eq. 2)."""
-        return Matrix.of(self.looped, self.gcn_values)
-
-    @cached_property
-    def gcn_values(self) -> Tensor:
-        """The values of ``gcn`` along the edges of ``looped``."""
-        return _symmetric(self.looped)
-
-    @cached_property
-    def looped_sum(self) -> Matrix:
-        """A + I with one self-loop a node."""
-        return self._made("looped", lambda s: torch.ones(len(s.source)))
-
-    @cached_property
-    def symmetric(self) -> Matrix:
-        """D^-1/2 A D^-1/2, D counting incoming edges."""
-        return self._made("plain", _symmetric)
-
-    @cached_property
-    def laplacian(self) -> Matrix:
-        """L - I = -D^-1/2 A D^-1/2 without self-loops, D counting outgoing edges: Chebyshev's scaled Laplacian."""
-        return self._made("plain", _scaled_laplacian)
-
-    def propagated(self, matrix: str, times: int = 1) -> Tensor:
-        """The (dense) features times a power of a matrix."""
-        assert self.features is not None
-        if (matrix, times) not in self._propagated:
-            before = self.features if times == 1 else self.propagated(matrix, times - 1)
-            self._propagated[matrix, times] = torch.sparse.mm(getattr(self, matrix).forward, before, "sum")
-        return self._propagated[matrix, times]
-
-    @cached_property
-    def _propagated(self) -> dict[tuple[str, int], Tensor]:
-        return {}
-
-    def _made(self, structure: str, values: Callable[[Structure], Tensor]) -> Matrix:
-        of: Structure = getattr(self, structure)
-        return Matrix.of(of, values(of))
+def _ones(structure: Structure) -> Tensor:
+    return torch.ones(len(structure.source))
 
 
 def _mean(structure: Structure) -> Tensor:
@@ -241,12 +160,136 @@ def _scaled_laplacian(structure: Structure) -> Tensor:
     return -root.index_select(0, structure.source) * root.index_select(0, structure.target) * other
 
 
+MATRICES: dict[str, tuple[str, Callable[[Structure], Tensor]]] = {
+    "sum": (PLAIN, _ones),
+    "mean": (PLAIN, _mean),
+    "symmetric": (PLAIN, _symmetric),
+    "laplacian": (PLAIN, _scaled_laplacian),
+    "looped sum": (LOOPED, _ones),
+    "gcn": (LOOPED, _symmetric),
+    "sum with itself": (WITH_ITSELF, _ones),
+    "mean with itself": (WITH_ITSELF, _mean),
+}
+"""Edges and values of each constant matrix, D counting incoming edges: A; D^-1 A; D^-1/2 A D^-1/2; L - I =
+-D^-1/2 A D^-1/2 without self-loops, D counting outgoing edges, which is Chebyshev's scaled Laplacian; A + I; Kipf and
+Welling's normalisation (ICLR 2017, eq. 2); and the mean over a node and its neighbours."""
+
+
+class Graph:
+    """Everything that layers need of an ``edge_index``, each made when it is first asked for and then kept.
+
+    Attributes:
+        features: the node features before any dropout, or None.
+    """
+
+    def __init__(self, features: Tensor | None) -> None:
+        self.features = features
+        self._structures: dict[str, Structure] = {}
+        self._values: dict[str, Tensor] = {}
+        self._matrices: dict[str, Matrix] = {}
+        self._propagated: dict[tuple[str, int], Tensor] = {}
+
+    def structure(self, loops: str) -> Structure:
+        """The edges with these self-loops."""
+        if loops not in self._structures:
+            self._structures[loops] = self._make_structure(loops)
+        return self._structures[loops]
+
+    def values(self, name: str) -> Tensor:
+        """The values of a constant matrix along the edges of its structure."""
+        if name not in self._values:
+            self._values[name] = self._make_values(name)
+        return self._values[name]
+
+    def matrix(self, name: str) -> Matrix:
+        """One of ``MATRICES``."""
+        if name not in self._matrices:
+            self._matrices[name] = Matrix.of(self.structure(MATRICES[name][0]), self.values(name))
+        return self._matrices[name]
+
+    def propagated(self, name: str, times: int = 1) -> Tensor:
+        """The (dense) features times a power of a matrix."""
+        if (name, times) not in self._propagated:
+            self._propagated[name, times] = self._make_propagated(name, times)
+        return self._propagated[name, times]
+
+    def _make_structure(self, loops: str) -> Structure:
+        raise NotImplementedError
+
+    def _make_values(self, name: str) -> Tensor:
+        raise NotImplementedError
+
+    def _make_propagated(self, name: str, times: int) -> Tensor:
+        before = self.features if times == 1 else self.propagated(name, times - 1)
+        assert before is not None
+        return torch.sparse.mm(self.matrix(name).forward, before, "sum")
+
+
+class Whole(Graph):
+    """The graph of an ``edge_index`` as it comes."""
+
+    def __init__(self, edge_index: Tensor, nodes: int, features: Tensor | None = None) -> None:
+        super().__init__(features)
+        self.edges, self.nodes = edge_index, nodes
+        self.reaches: dict[int, Any] = {}
+
+    def _make_structure(self, loops: str) -> Structure:
+        edges, itself = self.edges, torch.arange(self.nodes).expand(2, -1)
+        if loops == LOOPED:
+            is_loop = edges[0] == edges[1]
+            if not is_loop.any():
+                return self.structure(WITH_ITSELF)
+            edges = edges[:, ~is_loop]
+        edges = edges if loops == PLAIN else torch.cat([edges, itself], dim=1)
+        return Structure.of(edges[0], edges[1], self.nodes)
+
+    def _make_values(self, name: str) -> Tensor:
+        loops, values = MATRICES[name]
+        return values(self.structure(loops))
+
+
+class Part(Graph):
+    """Some nodes of a graph and the edges into some of those; values are those of the whole graph.
+
+    Args:
+        whole: the graph.
+        nodes: ``[kept]``, in order; None keeps all.
+        into: ``[targets]``, the nodes whose incoming edges are kept; all of them lie within ``nodes``.
+        features: those of the kept nodes.
+    """
+
+    def __init__(self, whole: Whole, nodes: Tensor | None, into: Tensor, features: Tensor) -> None:
+        super().__init__(features)
+        self._whole, self._nodes = whole, nodes
+        self._into = torch.zeros(whole.nodes, dtype=torch.bool).index_fill_(0, into, True)
+
+    def _make_structure(self, loops: str) -> Structure:
+        whole = self._whole.structure(loops)
+        kept = self._kept(whole)
+        source, target = whole.source[kept], whole.target[kept]
+        if self._nodes is None:
+            return Structure.of(source.long(), target.long(), self._whole.nodes)
+        place = torch.zeros(self._whole.nodes, dtype=torch.long)
+        place[self._nodes] = torch.arange(len(self._nodes))
+        return Structure.of(place[source.long()], place[target.long()], len(self._nodes))
+
+    def _make_values(self, name: str) -> Tensor:
+        return self._whole.values(name)[self._kept(self._whole.structure(MATRICES[name][0]))]
+
+    def _make_propagated(self, name: str, times: int) -> Tensor:
+        whole = self._whole.propagated(name, times)
+        return whole if self._nodes is None else whole.index_select(0, self._nodes)
+
+    def _kept(self, whole: Structure) -> Tensor:
+        return self._into.index_select(0, whole.target)
+
+
 class Edges(Tensor):
     """An ``edge_index`` that knows its graph. Whatever is computed from it is an ordinary tensor."""
 
     graph: Graph
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
     def of(edge_index: Tensor, graph: Graph) -> Edges:

@@ -1,16 +1,14 @@
 """The engine computes the same functions as the plain modules: losses, gradients, on every operator and graph."""
 
-import random
-
 import pytest
 import torch
 
-from nas.evaluation.engine.lowering import LAYERS, lowered
-from nas.evaluation.engine.prepare import prepare, without_preparation
-from nas.evaluation.train import train
+from nas.evaluation.engine.lowering import lowered
+from nas.evaluation.engine.prepare import prepare
+from nas.evaluation.engine.scoring import Scoring
+from nas.evaluation.train import predict
 from nas.searchspace.network import Network
 from nas.searchspace.operators import OPERATORS
-from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import load, source
 from nas.searchspace.task import Batch, Task
 
@@ -32,18 +30,19 @@ VARIANTS = {
 KINDS = ("sparse", "dense", "narrow")
 
 
-def graph(kind: str, seed: int = 0) -> Task:
+def graph(kind: str, nodes: int = 60, links: int = 240) -> Task:
     """A directed graph with self-loops, a repeated edge and a lonely node; ``narrow`` features are widened."""
-    rng = torch.Generator().manual_seed(seed)
-    nodes, features = 60, {"sparse": 40, "dense": 40, "narrow": 6}[kind]
-    edges = torch.randint(0, nodes - 1, (2, 240), generator=rng)
+    rng = torch.Generator().manual_seed(0)
+    features = {"sparse": 40, "dense": 40, "narrow": 6}[kind]
+    edges = torch.randint(0, nodes - 1, (2, links), generator=rng)
     edges = torch.cat([edges, edges[:, :1], torch.tensor([[3, 5], [3, 5]])], dim=1)
     x = torch.rand(nodes, features, generator=rng)
     if kind == "sparse":
         x = x * (torch.rand(nodes, features, generator=rng) < 0.08)
     y = torch.randint(0, 3, (nodes,), generator=rng)
-    batches = [Batch(x, edges, y[i], index=i) for i in torch.arange(nodes).split(20)]
-    return Task("made", "node", "multiclass", features, 3, "accuracy", "", kind, train=(batches[0],), valid=(batches[1],), test=(batches[2],))
+    rows = torch.randperm(nodes, generator=rng)[:60].split(20)
+    train, valid, test = ((Batch(x, edges, y[i], index=i),) for i in rows)
+    return Task("made", "node", "multiclass", features, 3, "accuracy", "", kind, train=train, valid=valid, test=test)
 
 
 def architecture(name: str, settings: dict, width: int = 12):
@@ -63,12 +62,12 @@ def losses(task: Task, text: str, fast: bool, epochs: int) -> list[float]:
     torch.manual_seed(0)
     model = load(text)()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)  # Adam would turn rounding into steps
-    batch, seen = task.train[0], []
+    batch, seen, score = task.train[0], [], Scoring(predict) if fast else predict
 
     def run() -> None:
         for _ in range(epochs):
             optimiser.zero_grad()
-            value = torch.nn.functional.cross_entropy(model(*batch.arguments(task.inputs))[batch.index], batch.y)
+            value = torch.nn.functional.cross_entropy(score(model, task, batch), batch.y)
             value.backward()
             optimiser.step()
             seen.append(value.item())
@@ -82,6 +81,16 @@ def losses(task: Task, text: str, fast: bool, epochs: int) -> list[float]:
     return seen
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_operator_is_lowered(variant):
+    """Each layer that passes messages runs on prepared edges; one that does not is slow, and nobody would notice."""
+    model = load(source(architecture(*VARIANTS[variant]), graph("sparse")))()
+    with lowered(model, 0):
+        for name, layer in model.named_children():
+            if name.startswith("conv") and not isinstance(layer, torch.nn.Linear | torch.nn.Identity):
+                assert "forward" in vars(layer)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_losses_are_those_of_the_plain_module(variant, kind):
@@ -90,3 +99,27 @@ def test_losses_are_those_of_the_plain_module(variant, kind):
     plain, fast = losses(task, text, False, 20), losses(prepare(task), text, True, 20)
     assert fast == pytest.approx(plain, rel=1e-5)
     assert plain[0] != plain[-1]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_rows_that_no_score_depends_on_are_left_out(variant):
+    """A graph of few links: some circles around the scored nodes are small."""
+    task = graph("sparse", nodes=300, links=300)
+    text, ready = source(architecture(*VARIANTS[variant]), task), prepare(task)
+    plain, fast = losses(task, text, False, 20), losses(ready, text, True, 20)
+    assert fast == pytest.approx(plain, rel=1e-5)
+    model, seen = load(text)(), []
+    with lowered(model, 0):
+        score = Scoring(predict)
+        for split in ("train", "valid"):
+            model.train(split == "train")
+            (batch,) = ready.batches(split)
+            whole = predict(model, ready, batch)
+            watched = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+            handles = [m.register_forward_hook(lambda m, i, out: seen.append(len(out))) for m in watched]
+            assert torch.allclose(score(model, ready, batch), whole, atol=1e-5)
+            for handle in handles:
+                handle.remove()
+    assert len(seen) >= 2
+    assert seen[-1] == 20  # the head maps the scored rows alone
+    assert max(seen) < 300

@@ -1,0 +1,160 @@
+"""A network run on the rows that its scores depend on, and on no others.
+
+Semi-supervised training scores a few nodes of a large graph: on Cora 140 of 2,708. What a layer computes for nodes
+that none of those hears of is thrown away, so it need not be computed: the program of the network is read backwards
+once, and every step is given the circle of nodes that it is needed for. Scores and gradients are the same. Batch
+normalisation in training needs all rows, so nothing is left out before it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.fx
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.evaluation.engine.reach import EVERYWHERE, Reach
+
+ROWWISE_CALLS: set[Any] = {
+    *(torch.relu, torch.sigmoid, torch.tanh, F.elu, F.leaky_relu, F.relu6, F.softplus, F.gelu, F.silu, F.relu),
+    *(operator.add, operator.mul),
+}
+ROWWISE_LAYERS = (
+    *(torch.nn.Linear, torch.nn.Dropout, torch.nn.PReLU, torch.nn.LayerNorm, torch.nn.Identity),
+    torch.nn.BatchNorm1d,
+)
+
+Scores = Callable[[Reach], Tensor]
+Layers = dict[str, torch.nn.Module]
+Hops = Callable[[torch.nn.Module], int | None]
+
+
+class _Leaves(torch.fx.Tracer):
+    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
+        return True
+
+
+def restricted(model: torch.nn.Module, reach: Reach, hops: Hops) -> Scores | None:
+    """The scores of a node-level network, in its present mode, for the scored nodes alone.
+
+    Args:
+        model: takes ``x`` and ``edge_index``.
+        reach: the circles around the scored nodes.
+        hops: how far a message-passing layer hears if it can run on a part of a graph, else None.
+
+    Returns: None where a step is not known to work row by row, or nothing can be left out.
+    """
+    try:
+        old = _Leaves().trace(model)
+    except Exception:  # control flow that depends on the data, or whatever else cannot be traced
+        return None
+    layers = dict(model.named_modules())
+    needed = _needed(old, layers, reach, hops)
+    if needed is None or all(level == EVERYWHERE for node, level in needed.items() if node.op == "call_module"):
+        return None
+    program: Scores = torch.fx.GraphModule(model, _rewritten(old, layers, needed, reach, hops))
+    return program
+
+
+def _needed(
+    graph: torch.fx.Graph,
+    layers: Layers,
+    reach: Reach,
+    hops: Hops,
+) -> dict[torch.fx.Node, int] | None:
+    """The level that each step's output is needed for; None if a step is of an unknown kind."""
+    needed = {node: 0 for node in graph.nodes}
+    for node in reversed(graph.nodes):
+        level = needed[node]
+        inputs = [source for source in node.all_input_nodes if source.op != "placeholder" or source.target == "x"]
+        if far := _hops(node, layers, hops):
+            level = EVERYWHERE if level == EVERYWHERE else reach.level(level + far)
+        elif _needs_all(node, layers):
+            level = EVERYWHERE
+        elif not _is_rowwise(node, layers):
+            return None
+        for source in inputs:
+            needed[source] = max(needed[source], level)
+    return needed
+
+
+def _hops(node: torch.fx.Node, layers: Layers, hops: Hops) -> int | None:
+    """How far a call of a message-passing layer hears; None for any other step."""
+    usual = node.op == "call_module" and len(node.args) == 2 and not node.kwargs
+    return hops(layers[str(node.target)]) if usual else None
+
+
+def _needs_all(node: torch.fx.Node, layers: Layers) -> bool:
+    layer = layers[str(node.target)] if node.op == "call_module" else None
+    return isinstance(layer, torch.nn.BatchNorm1d) and layer.training
+
+
+def _is_rowwise(node: torch.fx.Node, layers: Layers) -> bool:
+    if node.op == "call_module":
+        return isinstance(layers[str(node.target)], ROWWISE_LAYERS)
+    if node.target is torch.cat:
+        return 1 in (node.kwargs.get("dim"), *node.args[1:2])
+    return node.op in ("placeholder", "output") or node.target in ROWWISE_CALLS
+
+
+def _rewritten(
+    old: torch.fx.Graph,
+    layers: Layers,
+    needed: dict[torch.fx.Node, int],
+    reach: Reach,
+    hops: Hops,
+) -> torch.fx.Graph:
+    """The same program of a ``Reach``, each step on its own circle."""
+    new, made = torch.fx.Graph(), dict[torch.fx.Node, tuple[torch.fx.Node, int]]()
+    circles = new.placeholder("reach")
+    taken: dict[tuple[torch.fx.Node, int], torch.fx.Node] = {}
+
+    def at(level: int) -> Callable[[torch.fx.Node], torch.fx.Node]:
+        def value(source: torch.fx.Node) -> torch.fx.Node:
+            found, has = made[source]
+            if has == level:
+                return found
+            if (source, level) not in taken:
+                taken[source, level] = new.call_function(rows, (found, circles, has, level))
+            return taken[source, level]
+
+        return value
+
+    for node in old.nodes:
+        level = needed[node]
+        if node.op == "placeholder":
+            if node.target == "x":
+                made[node] = new.call_function(Reach.features, (circles, level)), level
+        elif node.op == "output":
+            new.output(at(0)(node.all_input_nodes[0]))
+        elif far := _hops(node, layers, hops):
+            outer, inner = reach.level(level + far), reach.level(level + far - 1)
+            outer = EVERYWHERE if level == EVERYWHERE else outer
+            inner = EVERYWHERE if level == EVERYWHERE else inner
+            edges = new.call_function(Reach.edges, (circles, outer, inner))
+            made[node] = new.call_module(str(node.target), (at(outer)(node.all_input_nodes[0]), edges)), outer
+        else:
+            level = EVERYWHERE if _needs_all(node, layers) else level
+            made[node] = new.node_copy(node, at(level)), level
+    return new
+
+
+class _Rows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, places: Tensor) -> Tensor:
+        ctx.places, ctx.shape = places, x.shape
+        return x.index_select(0, places)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return grads[0].new_zeros(ctx.shape).index_copy_(0, ctx.places, grads[0]), None
+
+
+def rows(x: Tensor, reach: Reach, outer: int, inner: int) -> Tensor:
+    """The rows of the inner circle out of those of the outer one."""
+    out: Tensor = _Rows.apply(x, reach.places(outer, inner))  # type: ignore[no-untyped-call]
+    return out
