@@ -67,8 +67,8 @@ def select(batch: Batch, graph_ids: Tensor, at: Offsets | None = None) -> Batch:
         at: ``offsets(batch)``; computed if None.
     """
     at = offsets(batch) if at is None else at
-    nodes, node_shift, owner = _gather(at.nodes, graph_ids)
-    edges, _, edge_owner = _gather(at.edges, graph_ids)
+    nodes, node_shift, owner = gather(at.nodes, graph_ids)
+    edges, _, edge_owner = gather(at.edges, graph_ids)
     return Batch(
         x=batch.x[nodes],
         edge_index=batch.edge_index[:, edges] - node_shift[edge_owner],
@@ -79,7 +79,7 @@ def select(batch: Batch, graph_ids: Tensor, at: Offsets | None = None) -> Batch:
     )
 
 
-def _gather(pointer: Tensor, graph_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def gather(pointer: Tensor, graph_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Rows to take for the chosen graphs, how far each graph's rows move up, and the new graph of each row."""
     sizes = (pointer[1:] - pointer[:-1])[graph_ids]
     new = _pointer(sizes)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import torch
 
-from nas.data.collate import Offsets, offsets, select
+from nas.data.collate import offsets
+from nas.evaluation.engine.minibatch import chosen
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Split, Task
 
@@ -20,11 +21,11 @@ def steps(task: Task, recipe: Recipe, shuffle: torch.Generator) -> Iterator[Batc
         if task.level != "graph":
             yield batch
             continue
-        at = _offsets(batch)
+        at = _known(batch).at
         order = torch.randperm(len(batch.y), generator=shuffle).to(batch.y.device)
-        for chosen in torch.split(order, recipe.batch_size):
-            if len(chosen) > 1 or len(order) == 1:  # batch normalisation needs two items
-                yield select(batch, chosen, at)
+        for ids in torch.split(order, recipe.batch_size):
+            if len(ids) > 1 or len(order) == 1:  # batch normalisation needs two items
+                yield chosen(batch, ids, at)
 
 
 def chunks(task: Task, split: Split) -> Iterator[Batch]:
@@ -32,20 +33,34 @@ def chunks(task: Task, split: Split) -> Iterator[Batch]:
     for batch in task.batches(split):
         if task.level != "graph" or len(batch.y) <= GRAPHS_AT_ONCE:
             yield batch
-            continue
-        at = _offsets(batch)
-        for chosen in torch.split(torch.arange(len(batch.y), device=batch.y.device), GRAPHS_AT_ONCE):
-            yield select(batch, chosen, at)
+        else:
+            yield from _known(batch).portions(GRAPHS_AT_ONCE)
 
 
-_known_offsets: dict[int, tuple[Batch, Offsets]] = {}
+class _Collated:
+    """What is computed once of a collated set of graphs."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch, self.at = batch, offsets(batch)
+        self._portions: dict[int, list[Batch]] = {}
+
+    def portions(self, size: int) -> list[Batch]:
+        """The graphs in order, so many at a time."""
+        if size not in self._portions:
+            every = torch.arange(len(self.batch.y), device=self.batch.y.device)
+            self._portions[size] = [chosen(self.batch, ids, self.at) for ids in every.split(size)]
+        return self._portions[size]
 
 
-def _offsets(batch: Batch) -> Offsets:
-    """The offsets of a batch, computed once while it lives in the table."""
-    held = _known_offsets.get(id(batch))
-    if held is None or held[0] is not batch:
-        if len(_known_offsets) > 8:
-            _known_offsets.clear()
-        held = _known_offsets[id(batch)] = (batch, offsets(batch))
-    return held[1]
+_table: dict[int, _Collated] = {}
+KEPT = 8
+"""Sets of graphs whose constant part is kept."""
+
+
+def _known(batch: Batch) -> _Collated:
+    held = _table.get(id(batch))
+    if held is None or held.batch is not batch:
+        if len(_table) >= KEPT:
+            _table.clear()
+        held = _table[id(batch)] = _Collated(batch)
+    return held

@@ -163,10 +163,11 @@ def _optimiser(
         raise Failed("the network has no parameters to train")
     optimiser: torch.optim.Optimizer
     if recipe.optimiser == "sgd":
-        optimiser = torch.optim.SGD(parameters, lr=recipe.lr, momentum=0.9, weight_decay=recipe.weight_decay)
+        decay = recipe.weight_decay
+        optimiser = torch.optim.SGD(parameters, lr=recipe.lr, momentum=0.9, weight_decay=decay, fused=True)
     else:
         kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-        optimiser = kind(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        optimiser = kind(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     if recipe.cosine:
         return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs)
     return optimiser, torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
