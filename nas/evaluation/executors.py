@@ -15,7 +15,7 @@ import torch.multiprocessing
 
 from nas.evaluation.devices import resolve, spread
 from nas.evaluation.engine.memory import keep_freed_memory
-from nas.evaluation.engine.prepare import prepare, without_preparation
+from nas.evaluation.engine.prepare import complete, prepare, without_preparation
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
 from nas.searchspace.task import Task
@@ -77,7 +77,9 @@ class LocalProcesses:
     def __init__(self, task: Task, device: str, workers: int, space: str = "") -> None:
         self.slots = workers
         self._devices = spread(resolve(device), workers)
-        self._arguments = (prepare(task), max(1, (os.cpu_count() or 1) // workers), space)
+        prepared = prepare(task)
+        complete(prepared)
+        self._arguments = (prepared, max(1, (os.cpu_count() or 1) // workers), space)
         self._next = 0
 
     def __enter__(self) -> Self:

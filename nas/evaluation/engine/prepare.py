@@ -8,8 +8,11 @@ from dataclasses import replace
 from torch import Tensor
 
 from nas.evaluation.engine.features import DENSEST, SparseFeatures, plain
-from nas.evaluation.engine.structure import Edges, Whole
+from nas.evaluation.engine.structure import MATRICES, Edges, Whole, graph_of
 from nas.searchspace.task import SPLITS, Batch, Task
+
+SHARED = 4
+"""The most graphs whose constant matrices are made before the workers start."""
 
 
 def prepare(task: Task) -> Task:
@@ -32,6 +35,19 @@ def prepare(task: Task) -> Task:
         return replace(batch, x=features[key], edge_index=edges[id(batch.edge_index)])
 
     return _changed(task, prepared)
+
+
+def complete(task: Task) -> None:
+    """Make now what a prepared task would make when first asked for, so that processes share it.
+
+    A task of many graphs is left alone: every tensor in shared memory takes one of the process's open files.
+    """
+    batches = [batch for split in SPLITS for batch in task.batches(split)]
+    graphs = list({id(g): g for batch in batches if (g := graph_of(batch.edge_index)) is not None}.values())
+    if len(graphs) <= SHARED:
+        for graph in graphs:
+            for name in MATRICES:
+                graph.matrix(name)
 
 
 def without_preparation(task: Task) -> Task:

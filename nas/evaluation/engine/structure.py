@@ -133,6 +133,17 @@ class Matrix:
     def of(structure: Structure, values: Tensor) -> Matrix:
         return Matrix(structure.matrix(values), structure.transposed(values))
 
+    def __reduce__(self) -> Any:
+        return _matrix, tuple(
+            part
+            for m in (self.forward, self.backward)
+            for part in (m.crow_indices(), m.col_indices(), m.values(), tuple(m.shape))
+        )
+
+
+def _matrix(*parts: Any) -> Matrix:
+    return Matrix(_csr(*parts[:4]), _csr(*parts[4:]))
+
 
 PLAIN, LOOPED, WITH_ITSELF = "plain", "looped", "with itself"
 """Edges as they are; with exactly one self-loop at every node; with one at every node beside those that are there."""

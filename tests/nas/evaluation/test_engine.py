@@ -3,12 +3,16 @@
 import pytest
 import torch
 
+from nas.data.collate import collate
+from nas.evaluation.engine.features import SparseFeatures
 from nas.evaluation.engine.lowering import lowered
-from nas.evaluation.engine.prepare import prepare
+from nas.evaluation.engine.prepare import complete, prepare
 from nas.evaluation.engine.scoring import Scoring
-from nas.evaluation.train import predict
+from nas.evaluation.engine.structure import LOOPED, MATRICES
+from nas.evaluation.train import predict, train
 from nas.searchspace.network import Network
 from nas.searchspace.operators import OPERATORS
+from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import load, source
 from nas.searchspace.task import Batch, Task
 
@@ -123,3 +127,62 @@ def test_rows_that_no_score_depends_on_are_left_out(variant):
     assert len(seen) >= 2
     assert seen[-1] == 20  # the head maps the scored rows alone
     assert max(seen) < 300
+
+
+def collated(kind: str) -> Task:
+    """Graphs of 3 to 12 nodes side by side."""
+    rng = torch.Generator().manual_seed(0)
+    parts, features = [], {"sparse": 40, "dense": 40, "narrow": 6}[kind]
+    for number in range(30):
+        nodes = int(torch.randint(3, 13, (), generator=rng))
+        edges = torch.randint(0, nodes, (2, 2 * nodes), generator=rng)
+        x, y = torch.rand(nodes, features, generator=rng), torch.tensor([number % 3])
+        parts.append(Batch(x, edges, y, batch=torch.zeros(nodes, dtype=torch.long)))
+    train, valid = (collate(parts[:20]),), (collate(parts[20:]),)
+    return Task("made", "graph", "multiclass", features, 3, "accuracy", "", kind, train=train, valid=valid, test=valid)
+
+
+@pytest.mark.parametrize("kind", ["dense", "narrow"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_mini_batches_of_graphs(variant, kind):
+    """The same graphs in the same order: the same training."""
+    task = collated(kind)
+    text, recipe = source(architecture(*VARIANTS[variant]), task), Recipe("sgd", lr=0.02, epochs=6, batch_size=7)
+    runs = []
+    for ready in (task, prepare(task)):
+        torch.manual_seed(0)
+        model = load(text)()
+        with lowered(model, 0):
+            runs.append(train(model, ready, recipe, ["accuracy"], seed=0, scores=Scoring(predict)))
+    plain, fast = runs
+    assert fast.metrics["valid_loss"] == pytest.approx(plain.metrics["valid_loss"], rel=1e-4)
+    for name, tensor in plain.state.items():
+        assert torch.allclose(fast.state[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_a_prepared_task_crosses_processes_in_shared_memory(tmp_path):
+    """Features and edges arrive as they are prepared, in the very memory of the sender."""
+    task = prepare(graph("sparse"))
+    complete(task)
+    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    worker = torch.multiprocessing.get_context("spawn").Process(target=overwrite, args=(task, queue))
+    worker.start()
+    same, sparse = queue.get()
+    worker.join()
+    batch = task.train[0]
+    assert same
+    assert sparse
+    assert batch.x.values_stored[0] == 7
+    assert batch.edge_index.graph.structure(LOOPED).start[0] == 5
+    assert batch.edge_index[0, 0] == 9
+
+
+def overwrite(task, queue) -> None:
+    """In the other process: write where the sender can see it."""
+    batch = task.train[0]
+    graphs = [b.edge_index.graph for split in ("train", "valid", "test") for b in task.batches(split)]
+    batch.x.values_stored[0] = 7
+    assert set(graphs[0]._matrices) == set(MATRICES)
+    batch.edge_index.graph.structure(LOOPED).start[0] = 5
+    batch.edge_index.as_subclass(torch.Tensor)[0, 0] = 9
+    queue.put((all(g is graphs[0] for g in graphs), isinstance(batch.x, SparseFeatures)))

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from nas.data import load
+from nas.evaluation.engine.features import DENSEST, SparseFeatures
+from nas.evaluation.engine.prepare import prepare, without_preparation
 from nas.evaluation.evaluate import evaluate
-from nas.evaluation.sparse_features import DENSEST, SparseFeatures, with_plain_features, with_sparse_features
 from nas.evaluation.train import train
 from nas.searchspace import Task
 from nas.searchspace.operators import OPERATORS
@@ -45,7 +46,7 @@ def trained(source: str, task: Task) -> tuple[dict[str, float], dict[str, torch.
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_training_is_the_same_with_every_operator(name):
     task = bag_of_words()
-    sparse = with_sparse_features(task)
+    sparse = prepare(task)
     assert isinstance(sparse.train[0].x, SparseFeatures)
     source = job(name, task).source
     (dense_metrics, dense_state), (metrics, state) = trained(source, task), trained(source, sparse)
@@ -56,7 +57,7 @@ def test_training_is_the_same_with_every_operator(name):
 
 
 def test_the_graph_is_shared_by_the_splits():
-    sparse = with_sparse_features(bag_of_words())
+    sparse = prepare(bag_of_words())
     assert sparse.train[0].x is sparse.valid[0].x is sparse.test[0].x
 
 
@@ -137,6 +138,14 @@ def test_after_dropout_too(name):
     assert torch.equal(CALLS[name](dropped), CALLS[name](dropped.dense()))
 
 
+def test_some_rows():
+    x, sparse = pair()
+    nodes = torch.tensor([7, 3, 12])
+    some = sparse.rows(nodes)
+    assert torch.equal(some.dense(), x[nodes])
+    assert torch.allclose(F.linear(some, torch.ones(2, 20)), F.linear(x[nodes], torch.ones(2, 20)))
+
+
 def test_questions_are_answered():
     x, sparse = pair()
     assert sparse.shape == x.shape
@@ -148,30 +157,31 @@ def test_questions_are_answered():
 
 def test_plain_features_come_back():
     task = bag_of_words()
-    plain = with_plain_features(with_sparse_features(task))
+    plain = without_preparation(prepare(task))
     for split in ("train", "valid", "test"):
         (batch,), (before,) = plain.batches(split), task.batches(split)
-        assert type(batch.x) is torch.Tensor
+        assert type(batch.x) is type(batch.edge_index) is torch.Tensor
         assert torch.equal(batch.x, before.x)
+        assert torch.equal(batch.edge_index, before.edge_index)
 
 
 def test_what_is_left_alone():
     dense = load(graph())
-    assert with_sparse_features(dense).train[0].x is dense.train[0].x
+    assert prepare(dense).train[0].x is dense.train[0].x
     graph_level = load(graphs())
-    assert with_sparse_features(graph_level) is graph_level
+    assert prepare(graph_level).train[0].x is graph_level.train[0].x
     task = bag_of_words()
     x = task.train[0].x.clone()
     x.flatten()[: int(x.numel() * DENSEST) + 1] = 1
     filled = replace(task, train=(replace(task.train[0], x=x),))
-    assert with_sparse_features(filled).train[0].x is x
+    assert prepare(filled).train[0].x is x
 
 
 def test_a_whole_job_is_the_same():
     """With early stopping, latency and the test split; dropout off."""
     task = bag_of_words()
     text = job("", task, Toy(conv="gcn", hidden=8, dropout=0.0), recipe=Recipe(epochs=10))
-    dense, sparse = evaluate(text, task), evaluate(text, with_sparse_features(task))
+    dense, sparse = evaluate(text, task), evaluate(text, prepare(task))
     assert sparse.reason is dense.reason is None
     for key in ("valid_loss", "test_loss"):
         assert sparse.metrics[key] == pytest.approx(dense.metrics[key], rel=1e-4)
