@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from nas.evaluation.job import BATCHES, PRECISIONS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 
@@ -38,6 +39,9 @@ class Settings:
             5 from 200 epochs on.
         fidelity: ``full`` trains every architecture to its end; ``halving`` and ``hyperband`` stop those whose
             learning curve is behind, see ``nas.study.fidelity``.
+        batches: how a graph too large for one step is trained on: ``auto``, ``full``, ``neighbours``, ``clusters`` or
+            ``random``, see ``nas.evaluation.sampling``.
+        precision: ``float32``, or on a GPU ``tf32`` or ``bf16``.
         class_weights: whether the loss weighs classes by the inverse of their frequency.
         trial_seconds: limit of one training; None means none.
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
@@ -63,6 +67,8 @@ class Settings:
     patience: int | None = None
     validate_every: int | None = None
     fidelity: str = "full"
+    batches: str = "auto"
+    precision: str = "float32"
     class_weights: bool = False
     trial_seconds: float | None = None
     trial_memory: int | None = None
@@ -74,7 +80,7 @@ class Settings:
             object.__setattr__(self, "data_root", os.fspath(self.data_root))
         object.__setattr__(self, "objectives", _names(self.objectives))
         object.__setattr__(self, "controller_options", _options(self.controller_options))
-        for name in ("data", "space", "controller", "device", "fidelity"):
+        for name in ("data", "space", "controller", "device", "fidelity", "batches", "precision"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
         for name in ("data_root", "split", "metric", "storage"):
@@ -93,8 +99,9 @@ class Settings:
         for name in ("seconds", "trial_seconds"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
-        if self.fidelity not in FIDELITIES:
-            raise unknown("fidelity", self.fidelity, FIDELITIES)
+        for name, allowed in (("fidelity", FIDELITIES), ("batches", BATCHES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in allowed:
+                raise unknown(name, getattr(self, name), allowed)
         if self.trials is None and self.seconds is None:
             raise BadInput("give a budget: trials, seconds, or both")
 

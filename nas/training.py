@@ -14,6 +14,7 @@ from typing import Any
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
+from nas.evaluation.seeds import ALONE, evaluate_seeds
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import source
 from nas.searchspace.task import Task
@@ -36,6 +37,19 @@ class Summary:
         return Summary(statistics.fmean(values), deviation, tuple(values))
 
 
+@dataclass(frozen=True)
+class Seeds:
+    """What training over seeds gave.
+
+    Attributes:
+        summary: by the name of what was measured.
+        way: whether the seeds were trained as one or one after the other, and why.
+    """
+
+    summary: dict[str, Summary]
+    way: str
+
+
 def job(plan: Plan, architecture: Any, seed: int, weights: Path | None = None) -> Job:
     """The training of an architecture as the search does it, but always to its end, whatever the fidelity."""
     settings = plan.settings
@@ -51,6 +65,8 @@ def job(plan: Plan, architecture: Any, seed: int, weights: Path | None = None) -
         memory=settings.trial_memory,
         weights=None if weights is None else str(weights),
         validate_every=settings.validate_every,
+        batches=settings.batches,
+        precision=settings.precision,
     )
 
 
@@ -80,10 +96,11 @@ def train_seeds(
     seeds: Sequence[int],
     file: Path,
     progress: Callable[[int, Outcome], None] = lambda seed, outcome: None,
-) -> dict[str, Summary]:
+) -> Seeds:
     """Train over seeds; mean and deviation of every measured number.
 
-    Each finished seed is written to ``file``, and a later call goes on from there.
+    They are trained as one network where that is faster. Each finished seed is written to ``file``, with the way it
+    was trained, and a later call goes on from there.
 
     Raises:
         BadInput: if no seed is given.
@@ -91,32 +108,47 @@ def train_seeds(
     """
     if not seeds:
         raise BadInput("give at least one seed to train with")
-    done: dict[str, dict[str, float]] = {}
-    if file.is_file():
-        try:
-            done = {seed: dict(row) for seed, row in json.loads(file.read_text(encoding="utf-8")).items()}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise RunError(f"{file} is damaged ({error}); delete it to train again") from error
-    task = prepared(plan)
+    done = _read(file)
     for seed in seeds:
         if str(seed) in done:
-            progress(seed, Outcome(done[str(seed)]))
-            continue
-        outcome = evaluate(job(plan, architecture, seed), task)
+            progress(seed, Outcome(done[str(seed)].metrics))
+    left = [seed for seed in dict.fromkeys(seeds) if str(seed) not in done]
+    for seed, outcome, way in evaluate_seeds(job(plan, architecture, 0), left, prepared(plan)):
         if outcome.reason is not None:
             raise RunError(f"the training with seed {seed} failed: {outcome.reason}")
-        done[str(seed)] = dict(outcome.metrics)
+        done[str(seed)] = _Row(dict(outcome.metrics), way)
         _write(file, done)
         progress(seed, outcome)
     rows = [done[str(seed)] for seed in seeds]
-    return {name: Summary.of([row[name] for row in rows]) for name in rows[0]}
+    shared = [name for name in rows[0].metrics if all(name in row.metrics for row in rows)]
+    summary = {name: Summary.of([row.metrics[name] for row in rows]) for name in shared}
+    return Seeds(summary, ", ".join(dict.fromkeys(row.way for row in rows)))
 
 
-def _write(file: Path, done: dict[str, dict[str, float]]) -> None:
+@dataclass(frozen=True)
+class _Row:
+    """A finished seed as the file holds it."""
+
+    metrics: dict[str, float]
+    way: str
+
+
+def _read(file: Path) -> dict[str, _Row]:
+    if not file.is_file():
+        return {}
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8")).items()
+        return {seed: _Row({k: v for k, v in row.items() if k != "way"}, row.get("way", ALONE)) for seed, row in rows}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise RunError(f"{file} is damaged ({error}); delete it to train again") from error
+
+
+def _write(file: Path, done: dict[str, _Row]) -> None:
+    rows = {seed: {"way": row.way, **row.metrics} for seed, row in done.items()}
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(done, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         temporary.replace(file)
     except OSError as error:
         raise RunError(f"{file} cannot be written: {error.strerror or error}") from error

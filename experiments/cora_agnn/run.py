@@ -75,7 +75,7 @@ def row_of(result: nas.Result, controller: str, budget: int, settings: dict[str,
         range(seeds),
         result.path / "training" / f"{best.number}.json",
         lambda seed, outcome: print("seed", seed, outcome.metrics.get("test_accuracy"), flush=True),
-    )
+    ).summary
     valid, test = summary["valid_accuracy"], summary["test_accuracy"]
     return {
         "controller": controller,

@@ -72,6 +72,12 @@ TOP = 10
     "objective.  [default: full]",
 )
 @click.option(
+    "--batches",
+    metavar="WAY",
+    help="How to train on a graph too large for memory: full, neighbours, clusters, random.  [default: auto]",
+)
+@click.option("--precision", metavar="NAME", help="float32; tf32 or bf16 on a GPU.  [default: float32]")
+@click.option(
     "--class-weights/--no-class-weights", default=None, help="Weigh classes by the inverse of their frequency."
 )
 @click.option("--trial-seconds", type=float, help="Limit of one training.")

@@ -67,12 +67,13 @@ def train(run: str, trial: int | None, seeds: int, runs: str | None, as_json: bo
                 console.print(f"seed {seed}: validation {result.plan.task.metric} {shown(measured)}")
 
         file = result.path / "training" / f"{chosen.number}.json"
-        summary = train_seeds(result.plan, chosen.architecture, range(seeds), file, told)
+        trained = train_seeds(result.plan, chosen.architecture, range(seeds), file, told)
+    summary = trained.summary
     if as_json:
         rows: dict[str, Any] = {
             k: {"mean": s.mean, "deviation": s.deviation, "values": s.values} for k, s in summary.items()
         }
-        print_json({"run": run, "trial": chosen.number, "seeds": seeds, "metrics": rows})
+        print_json({"run": run, "trial": chosen.number, "seeds": seeds, "way": trained.way, "metrics": rows})
         return
     numbers = {name: (s.mean, s.deviation, min(s.values), max(s.values)) for name, s in summary.items()}
     print_table(
@@ -80,6 +81,7 @@ def train(run: str, trial: int | None, seeds: int, runs: str | None, as_json: bo
         [[said(name), *(shown(v, name) for v in values)] for name, values in numbers.items()],
         f"trial {chosen.number} of {run}, {seeds} {'seed' if seeds == 1 else 'seeds'}",
     )
+    click.echo(f"way of training: {trained.way}", err=True)
 
 
 @click.command()

@@ -8,6 +8,7 @@ import torch
 
 from nas.data.collate import offsets
 from nas.evaluation.engine.minibatch import chosen
+from nas.evaluation.sampling import Portioned
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Split, Task
 
@@ -18,6 +19,9 @@ GRAPHS_AT_ONCE = 512
 def steps(task: Task, recipe: Recipe, shuffle: torch.Generator) -> Iterator[Batch]:
     """The batches of one epoch of training: graphs are shuffled into mini-batches, everything else comes as it is."""
     for batch in task.train:
+        if isinstance(batch, Portioned):
+            yield from batch.steps(shuffle)
+            continue
         if task.level != "graph":
             yield batch
             continue
@@ -31,6 +35,9 @@ def steps(task: Task, recipe: Recipe, shuffle: torch.Generator) -> Iterator[Batc
 def chunks(task: Task, split: Split) -> Iterator[Batch]:
     """The batches of a split in order, in portions that fit where no gradient is needed."""
     for batch in task.batches(split):
+        if isinstance(batch, Portioned):
+            yield from batch.chunks()
+            continue
         if task.level != "graph" or len(batch.y) <= GRAPHS_AT_ONCE:
             yield batch
         else:
@@ -48,7 +55,7 @@ class _Collated:
         """The graphs in order, so many at a time."""
         if size not in self._portions:
             every = torch.arange(len(self.batch.y), device=self.batch.y.device)
-            self._portions[size] = [chosen(self.batch, ids, self.at) for ids in every.split(size)]
+            self._portions[size] = [chosen(self.batch, ids, self.at) for ids in torch.split(every, size)]
         return self._portions[size]
 
 

@@ -15,13 +15,15 @@ from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.memory import give_back_freed_memory
 from nas.evaluation.engine.prepare import without_preparation
 from nas.evaluation.engine.scoring import Scoring
+from nas.evaluation.fitting import fitted
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
+from nas.evaluation.precision import products_in, scores_in
 from nas.evaluation.train import Trained, outputs, predict, train
 from nas.searchspace.source import load
 from nas.searchspace.task import Task
 
-LATENCY_RUNS = 5
+LATENCY_RUNS = 3
 
 
 def evaluate(job: Job, task: Task) -> Outcome:
@@ -35,28 +37,30 @@ def evaluate(job: Job, task: Task) -> Outcome:
     begin = time.monotonic()
     try:
         with memory_limit(job.memory, job.device):
-            trained, metrics = _measured(job, task, begin)
+            trained, metrics, batches = _measured(job, task, begin)
     except Failed as failure:
         return Outcome(seconds=time.monotonic() - begin, reason=str(failure))
     except (Exception, SystemExit) as error:
-        return Outcome(seconds=time.monotonic() - begin, reason=_reason(error, job))
+        return Outcome(seconds=time.monotonic() - begin, reason=reason_of(error, job))
     finally:
         gc.collect()
         give_back_freed_memory()
     if job.weights is not None:
         write_weights(trained.state, Path(job.weights))
-    return Outcome(metrics, metrics["seconds"], curve=trained.curve, stopped=trained.stopped)
+    return Outcome(metrics, metrics["seconds"], curve=trained.curve, stopped=trained.stopped, batches=batches)
 
 
-def _measured(job: Job, task: Task, begin: float) -> tuple[Trained, dict[str, float]]:
+def _measured(job: Job, task: Task, begin: float) -> tuple[Trained, dict[str, float], str]:
     cuda = [torch.device(job.device)] if job.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(job.seed)
         model = load(job.source)().to(job.device)
-        with lowered(model, job.seed):
+        fit = fitted(job, task, model)
+        scores = Scoring(predict) if fit.batches == "full" else predict  # portions live as long as a step
+        with lowered(model, job.seed), fit.allocating(), products_in(job.precision):
             trained = train(
                 model,
-                task,
+                fit.task,
                 job.recipe,
                 job.metrics,
                 seed=job.seed,
@@ -64,17 +68,23 @@ def _measured(job: Job, task: Task, begin: float) -> tuple[Trained, dict[str, fl
                 seconds=job.seconds,
                 validate_every=job.validate_every,
                 rungs=job.rungs,
-                scores=Scoring(predict),
+                scores=scores_in(job.precision, job.device, scores),
             )
-    plain = without_preparation(task)
-    latency = statistics.median(_forward_seconds(model, plain) for _ in range(LATENCY_RUNS))
+            latency = latency_of(model, fit.task) if fit.tight else None
+    if latency is None:  # as an exported module runs, which takes more memory than as it was trained
+        latency = latency_of(model, without_preparation(task))
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
         "bytes": float(sum(t.numel() * t.element_size() for t in trained.state.values())),
         "latency": latency,
         "seconds": time.monotonic() - begin,
     }
-    return trained, trained.metrics | costs
+    return trained, trained.metrics | costs | dict(fit.metrics), fit.batches
+
+
+def latency_of(model: torch.nn.Module, task: Task) -> float:
+    """Seconds of one forward pass over the validation split, median of several."""
+    return statistics.median(_forward_seconds(model, task) for _ in range(LATENCY_RUNS))
 
 
 def _forward_seconds(model: torch.nn.Module, task: Task) -> float:
@@ -84,7 +94,8 @@ def _forward_seconds(model: torch.nn.Module, task: Task) -> float:
     return time.perf_counter() - begin
 
 
-def _reason(error: BaseException, job: Job) -> str:
+def reason_of(error: BaseException, job: Job) -> str:
+    """What the study keeps of a candidate's error."""
     if is_out_of_memory(error):
         limit = f" (limit {job.memory} MiB)" if job.memory else ""
         return f"out of memory{limit}: {_first_line(error)}"

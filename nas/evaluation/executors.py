@@ -71,15 +71,18 @@ class InProcess:
 class LocalProcesses:
     """Worker processes with the task in shared memory, one device each; a dead or hung worker is replaced.
 
-    The task is sent once to each worker. Workers ignore Ctrl-C, so that the driver alone decides what becomes of it.
+    The task is prepared once and sent to each worker; its tensors are not copied. Each worker computes with
+    ``threads``, else with its share of the cores. Workers ignore Ctrl-C, so that the driver alone decides what becomes
+    of it.
     """
 
-    def __init__(self, task: Task, device: str, workers: int, space: str = "") -> None:
+    def __init__(self, task: Task, device: str, workers: int, space: str = "", threads: int | None = None) -> None:
+        threads = threads or max(1, (os.cpu_count() or 1) // workers)
         self.slots = workers
         self._devices = spread(resolve(device), workers)
         prepared = prepare(task)
         complete(prepared)
-        self._arguments = (prepared, max(1, (os.cpu_count() or 1) // workers), space)
+        self._arguments = (prepared, threads, space)
         self._next = 0
 
     def __enter__(self) -> Self:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from nas.searchspace.recipe import Recipe
 
+PRECISIONS = ("float32", "tf32", "bf16")
+BATCHES = ("auto", "full", "neighbours", "clusters", "random")
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -37,6 +40,9 @@ class Job:
         weights: file to write the best weights to (safetensors); None keeps none.
         validate_every: epochs from one look at the validation split to the next; None takes ``train.pace``.
         rungs: where a training that does not keep up is stopped, in the order of their epochs.
+        batches: how a large graph is trained on: ``auto``, ``full``, ``neighbours``, ``clusters`` or ``random``, see
+            ``nas.evaluation.sampling``.
+        precision: of the arithmetic, see ``nas.evaluation.precision``.
     """
 
     source: str
@@ -50,6 +56,8 @@ class Job:
     weights: str | None = None
     validate_every: int | None = None
     rungs: tuple[Rung, ...] = ()
+    batches: str = "auto"
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -58,11 +66,13 @@ class Outcome:
 
     Attributes:
         metrics: ``valid_<metric>``, ``test_<metric>`` and the loss of both splits, at the best epoch; ``params``,
-            ``bytes``, ``latency``, ``seconds``, ``epochs`` trained and ``best_epoch``. Empty if the job failed.
+            ``bytes``, ``latency``, ``seconds``, ``epochs`` trained and ``best_epoch``; of a training in portions also
+            ``parts``, ``approximate_evaluation`` and ``full_batch_mib``. Empty if the job failed.
         seconds: wall-clock time.
         reason: why it failed, or None.
         curve: ``(epoch, value)`` of the choosing metric at every look at the validation split.
         stopped: whether a rung ended it.
+        batches: how it was trained: ``full``, ``neighbours``, ``clusters`` or ``random``.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -70,6 +80,7 @@ class Outcome:
     reason: str | None = None
     curve: tuple[tuple[int, float], ...] = ()
     stopped: bool = False
+    batches: str = "full"
 
 
 class Failed(Exception):  # noqa: N818

@@ -78,8 +78,8 @@ def train(
     """
     scores = scores or predict
     chosen = [resolve_metric(name, task.target) for name in metrics]
-    weights = _class_weights(task) if class_weights else None
-    optimiser, schedule = _optimiser(model, recipe)
+    weights = class_weights_of(task) if class_weights else None
+    optimiser, schedule = optimiser_of(model, recipe)
     shuffle = torch.Generator().manual_seed(seed)
     every = pace(recipe.epochs) if validate_every is None else validate_every
     least = {rung.epoch: rung.least for rung in rungs}
@@ -155,9 +155,14 @@ def outputs(model: torch.nn.Module, task: Task, split: Split, scores: Predict | 
     return torch.cat([out for out, _ in parts]), torch.cat([y for _, y in parts])
 
 
-def _optimiser(
+def optimiser_of(
     model: torch.nn.Module, recipe: Recipe
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """The recipe's optimiser and learning rates.
+
+    Raises:
+        Failed: if there is nothing to train.
+    """
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise Failed("the network has no parameters to train")
@@ -173,7 +178,7 @@ def _optimiser(
     return optimiser, torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
 
 
-def _class_weights(task: Task) -> Tensor | None:
+def class_weights_of(task: Task) -> Tensor | None:
     """Inverse class frequencies of the training split with mean one; for yes/no questions, negatives over positives."""
     if task.target == "regression":
         return None

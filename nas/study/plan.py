@@ -11,9 +11,11 @@ from nas.controllers.base import Problem
 from nas.controllers.registry import CONTROLLERS, create
 from nas.data import load
 from nas.data.catalogue import CATALOGUE
+from nas.evaluation import precision
 from nas.evaluation.devices import resolve, units
 from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.limits import default_memory
+from nas.evaluation.sampling import check_batches
 from nas.metrics import METRICS, resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
@@ -101,6 +103,8 @@ def make_plan(
     bound = found.for_task(task)
     plan = Plan(settings, task, bound, objectives, settings.controller if controller is None else controller, device)
     if not to_read:
+        precision.check(settings.precision, device)
+        check_batches(settings.batches, task)
         check_fits(bound, task)
         create(plan.controller, plan.problem(), **settings.controller_options)  # refuses bad options before any work
     return plan

@@ -189,6 +189,8 @@ class Search:
             memory=settings.trial_memory or self._memory,
             weights=str(proposal.weights),
             validate_every=settings.validate_every,
+            batches=settings.batches,
+            precision=settings.precision,
             rungs=rungs(settings.fidelity, proposal.bracket, recipe.epochs, self.records, self.objectives[0].maximise),
         )
 

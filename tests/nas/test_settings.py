@@ -27,7 +27,8 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, -1, f"{name} must be at least 0; got -1") for name in ("seed", "split_seed")),
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
-      for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity")),
+      for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity",
+                   "batches", "precision")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
     *(("class_weights", value, "class_weights must be true or false; got") for value in (1, "yes", None)),
@@ -50,7 +51,7 @@ def test_every_setting_is_checked():
     ("key", "near"), [("trails", "trials"), ("objective", "objectives"), ("second", "seconds"), ("Seed", "seed")]
 )
 def test_an_unknown_key_offers_the_nearest(key, near):
-    with pytest.raises(BadInput, match=rf"unknown setting '{key}'; did you mean '{near}'\? known: class_weights, "):
+    with pytest.raises(BadInput, match=rf"unknown setting '{key}'; did you mean '{near}'\? known: batches, "):
         Settings.of({key: 1})
 
 

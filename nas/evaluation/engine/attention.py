@@ -11,11 +11,13 @@ from torch_geometric.nn import GATConv, GATv2Conv, TransformerConv
 
 from nas.evaluation.engine.convolutions import SUMS
 from nas.evaluation.engine.dropout import Noise, dropped
+from nas.evaluation.engine.graph import LOOPED, PLAIN, Graph
 from nas.evaluation.engine.products import at_sources, at_targets, edge_dot, softmax, weighted_sum
-from nas.evaluation.engine.structure import LOOPED, PLAIN, Graph, Structure
+from nas.evaluation.engine.structure import Structure
 
 
 def gat(layer: GATConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """Velickovic et al., ICLR 2018, eqs. 1-4."""
     structure = (graph.structure(LOOPED) if layer.add_self_loops else graph.structure(PLAIN)).heads(layer.heads)
     h = layer.lin(x).view(-1, layer.heads, layer.out_channels)
     to, of = (h * layer.att_dst).sum(-1).flatten(), (h * layer.att_src).sum(-1).flatten()
@@ -24,6 +26,7 @@ def gat(layer: GATConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 
 
 def gatv2(layer: GATv2Conv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """Brody et al., ICLR 2022, eq. 7."""
     structure = (graph.structure(LOOPED) if layer.add_self_loops else graph.structure(PLAIN)).heads(layer.heads)
     of = layer.lin_l(x)
     to = of if layer.share_weights else layer.lin_r(x)
@@ -33,6 +36,7 @@ def gatv2(layer: GATv2Conv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 
 
 def transformer(layer: TransformerConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """Shi et al., IJCAI 2021."""
     structure = graph.structure(PLAIN).heads(layer.heads)
     query, key, value = (
         linear(x).view(-1, layer.out_channels) for linear in (layer.lin_query, layer.lin_key, layer.lin_value)

@@ -15,8 +15,8 @@ from torch_geometric.nn import ARMAConv, ChebConv, GCNConv, GINConv, GraphConv, 
 
 from nas.evaluation.engine.dropout import Noise, dropped
 from nas.evaluation.engine.features import SparseFeatures, plain
+from nas.evaluation.engine.graph import PLAIN, Graph
 from nas.evaluation.engine.products import highest, propagate
-from nas.evaluation.engine.structure import PLAIN, Graph
 
 SUMS = ("add", "sum")
 
@@ -38,23 +38,29 @@ def spread(graph: Graph, matrix: str, x: Tensor, weight: Tensor, times: int = 1)
 
 
 def gcn(layer: GCNConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """Kipf and Welling, ICLR 2017, eq. 2."""
     return _biased(spread(graph, "gcn", x, layer.lin.weight), layer.bias)
 
 
 def sage(layer: SAGEConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """Hamilton et al., NeurIPS 2017: W_l mean(x_j) + W_r x_i, or another aggregation."""
     out = _aggregated(layer.aggr, graph, x, layer.lin_l)
     return out + layer.lin_r(x) if layer.root_weight else out
 
 
 def graph_conv(layer: GraphConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
-    return _aggregated(layer.aggr, graph, x, layer.lin_rel) + layer.lin_root(x)
+    """Morris et al., AAAI 2019: W_1 x_i + W_2 sum(x_j), or another aggregation."""
+    root: Tensor = layer.lin_root(x)
+    return _aggregated(layer.aggr, graph, x, layer.lin_rel) + root
 
 
 def gin(layer: GINConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """Xu et al., ICLR 2019, eq. 4.1; the first linear map of the network is drawn before the sum."""
     first, *rest = layer.nn if isinstance(layer.nn, torch.nn.Sequential) else [layer.nn]
     itself = 1 + layer.eps
     if not isinstance(first, torch.nn.Linear) or not map_first(x, first.weight):
-        return layer.nn(propagate(graph.matrix("sum"), plain(x)) + itself * plain(x))
+        summed: Tensor = layer.nn(propagate(graph.matrix("sum"), plain(x)) + itself * plain(x))
+        return summed
     mapped = F.linear(x, first.weight)
     out = _biased(propagate(graph.matrix("sum"), mapped) + itself * mapped, first.bias)
     for module in rest:
@@ -63,6 +69,7 @@ def gin(layer: GINConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 
 
 def sg(layer: SGConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """Wu et al., ICML 2019."""
     return _biased(spread(graph, "gcn", x, layer.lin.weight, layer.K), layer.lin.bias)
 
 
@@ -95,6 +102,7 @@ def cheb(layer: ChebConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 
 
 def arma(layer: ARMAConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """Bianchi et al., TPAMI 2021, for a single stack."""
     out = x
     for step in range(layer.num_layers):
         shared = 0 if layer.shared_weights else step

@@ -70,15 +70,23 @@ class SparseFeatures(Tensor):
         layout = Layout((x.size(0), x.size(1)), *(index.int() for index in indices))
         return SparseFeatures._make(by_row.values(), layout, x)
 
-    def rows(self, nodes: Tensor) -> SparseFeatures:
-        """Some rows, in that order."""
-        some = SparseFeatures.of(self.dense().index_select(0, nodes))
-        some._dense = None
-        return some
-
     def with_values(self, values: Tensor) -> SparseFeatures:
         """Other numbers at the same places."""
         return SparseFeatures._make(values, self.layout_of)
+
+    def rows(self, chosen: Tensor) -> SparseFeatures:
+        """The rows ``chosen``, ``[rows]`` int64, in that order."""
+        of = self.layout_of
+        start, end = of.row_start[chosen], of.row_start[chosen + 1]
+        row_start = torch.cat([start.new_zeros(1), (end - start).cumsum(0, dtype=torch.int32)])
+        row = torch.repeat_interleave(torch.arange(len(chosen), dtype=torch.int32), end - start)
+        entry = torch.arange(len(row), dtype=torch.int32) + (start - row_start[:-1]).index_select(0, row)
+        column = of.column.index_select(0, entry)
+        by_column, order = column.sort(stable=True)
+        column_start = torch.searchsorted(by_column, torch.arange(of.shape[1] + 1)).int()
+        row_by_column = row.index_select(0, order)
+        layout = Layout((len(chosen), of.shape[1]), row_start, column, row, column_start, row_by_column, order.int())
+        return SparseFeatures._make(self.values_stored.index_select(0, entry), layout)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return SparseFeatures._make, (self.values_stored, self.layout_of, self._dense)

@@ -13,8 +13,8 @@ from nas.evaluation.engine.attention import ATTENTIONS
 from nas.evaluation.engine.convolutions import CONVOLUTIONS, HOPS
 from nas.evaluation.engine.dropout import Noise
 from nas.evaluation.engine.elementwise import ELEMENTWISE
+from nas.evaluation.engine.graph import Part, graph_of
 from nas.evaluation.engine.printed import PRINTED, is_ours
-from nas.evaluation.engine.structure import Part, graph_of
 
 LAYERS = CONVOLUTIONS | ATTENTIONS | PRINTED
 

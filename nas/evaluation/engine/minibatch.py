@@ -1,4 +1,4 @@
-"""Mini-batches of prepared graphs: what the whole set has in order is taken out in order, and nothing is sorted again."""
+"""Mini-batches of prepared graphs: what the whole set has in order is taken out in order, and never sorted again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from nas.data.collate import Offsets, gather, select
-from nas.evaluation.engine.structure import MATRICES, Edges, Graph, Structure, Whole, graph_of
+from nas.evaluation.engine.graph import MATRICES, Edges, Graph, Whole, graph_of
+from nas.evaluation.engine.structure import Structure
 from nas.searchspace.task import Batch
 
 

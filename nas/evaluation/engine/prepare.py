@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from nas.evaluation.engine.features import DENSEST, SparseFeatures, plain
-from nas.evaluation.engine.structure import MATRICES, Edges, Whole, graph_of
+from nas.evaluation.engine.graph import MATRICES, Edges, Whole, graph_of
 from nas.searchspace.task import SPLITS, Batch, Task
 
 SHARED = 4

@@ -12,6 +12,7 @@ from torch import Tensor
 from nas.evaluation.engine.attention import by_head
 from nas.evaluation.engine.dropout import Noise, dropped
 from nas.evaluation.engine.features import plain
+from nas.evaluation.engine.graph import LOOPED, WITH_ITSELF, Graph
 from nas.evaluation.engine.products import (
     at_sources,
     at_targets,
@@ -22,12 +23,13 @@ from nas.evaluation.engine.products import (
     tanh,
     weighted_sum,
 )
-from nas.evaluation.engine.structure import LOOPED, WITH_ITSELF, Graph, Structure
+from nas.evaluation.engine.structure import Structure
 from nas.searchspace.layers.aggregate import Aggregate
 from nas.searchspace.layers.attention import AttentionConv
 
 
 def aggregate(layer: Aggregate, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """``Aggregate`` by one product."""
     if layer.aggr == "max":
         return highest(graph.structure(WITH_ITSELF), plain(x))
     matrix = "mean with itself" if layer.aggr == "mean" else "sum with itself"
@@ -37,6 +39,7 @@ def aggregate(layer: Aggregate, x: Tensor, graph: Graph, noise: Noise) -> Tensor
 
 
 def attention_conv(layer: AttentionConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
+    """``AttentionConv`` by products with the edges of all its heads at once."""
     looped, h = graph.structure(LOOPED), layer.linear(x)
     if layer.attention in ("constant", "gcn"):  # one weight for all heads
         out = _alike(layer, h, graph, noise)

@@ -117,7 +117,7 @@ class _Highest(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor | None, x: Tensor, structure: Structure) -> Tensor:
         weights = structure._ones if values is None else values
-        out = torch.sparse.mm(structure.matrix(weights), x.contiguous(), "amax")
+        out: Tensor = torch.sparse.mm(structure.matrix(weights), x.contiguous(), "amax")
         ctx.structure = structure
         ctx.save_for_backward(values, x, out)
         return out
@@ -128,8 +128,8 @@ class _Highest(torch.autograd.Function):
         wanted_values, wanted_x, _ = ctx.needs_input_grad
         grad_values = torch.zeros_like(values) if wanted_values else None
         columns = []
-        for part in torch.arange(x.size(1)).split(BLOCK):  # a few columns at a time stay in the cache
-            place = slice(int(part[0]), int(part[-1]) + 1)
+        for first in range(0, x.size(1), BLOCK):  # a few columns at a time stay in the cache
+            place = slice(first, first + BLOCK)
             at_source = x[:, place].contiguous().index_select(0, structure.source)
             message = at_source if values is None else at_source * values.unsqueeze(1)
             top = out[:, place].contiguous().index_select(0, structure.target)
@@ -206,10 +206,13 @@ def tanh(x: Tensor) -> Tensor:
 
 
 def _dots(structure: Structure, a: Tensor, b: Tensor) -> Tensor:
+    if len(structure.source) > structure.nodes**2:  # repeated edges: no pattern of a matrix has as many entries
+        return (a.index_select(0, structure.target) * b.index_select(0, structure.source)).sum(1)
     pattern = structure.matrix(structure._ones)
     if spare := -a.size(1) % LANES:
         a, b = F.pad(a, (0, spare)), F.pad(b, (0, spare))
-    return torch.sparse.sampled_addmm(pattern, a.contiguous(), b.contiguous().t(), beta=0.0).values()
+    dots: Tensor = torch.sparse.sampled_addmm(pattern, a.contiguous(), b.contiguous().t(), beta=0.0).values()
+    return dots
 
 
 def _gathered(sums: Tensor, grad: Tensor) -> Tensor:

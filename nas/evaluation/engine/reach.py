@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nas.evaluation.engine.features import SparseFeatures
-from nas.evaluation.engine.structure import Edges, Part, Whole
+from nas.evaluation.engine.graph import Edges, Part, Whole
 
 EVERYWHERE = 99
 """The level of a circle that is all of the graph."""
@@ -88,5 +88,5 @@ def reach_of(whole: Whole, scored: Tensor) -> Reach | None:
 
 
 def _reach(whole: Whole, scored: Tensor) -> Reach | None:
-    drawn = whole.features is not None and 0 < len(scored) == len(scored.unique())
+    drawn = whole.features is not None and 0 < len(scored) == len(torch.unique(scored))
     return Reach(whole, scored) if drawn else None

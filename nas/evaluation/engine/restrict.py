@@ -67,7 +67,7 @@ def _needed(
     hops: Hops,
 ) -> dict[torch.fx.Node, int] | None:
     """The level that each step's output is needed for; None if a step is of an unknown kind."""
-    needed = {node: 0 for node in graph.nodes}
+    needed = dict.fromkeys(graph.nodes, 0)
     for node in reversed(graph.nodes):
         level = needed[node]
         inputs = [source for source in node.all_input_nodes if source.op != "placeholder" or source.target == "x"]

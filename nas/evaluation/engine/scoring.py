@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from nas.evaluation.engine.graph import Whole, graph_of
 from nas.evaluation.engine.lowering import hops
 from nas.evaluation.engine.reach import Reach, reach_of
 from nas.evaluation.engine.restrict import Scores, restricted
-from nas.evaluation.engine.structure import Whole, graph_of
 from nas.searchspace.task import Batch, Task
 
 Predict = Callable[[torch.nn.Module, Task, Batch], Tensor]

@@ -265,7 +265,10 @@ def test_train_over_seeds(nas: Command, own: Path) -> None:
     assert lines[1].split() == ["measured", "mean", "deviation", "smallest", "largest"]
     assert any(line.startswith("test accuracy ") for line in lines)
     assert done.err.count("validation accuracy") == 2
+    way = "one after the other (faster on this device for a graph of this size)"
+    assert done.err.endswith(f"way of training: {way}\n")
     data = nas("train", "one", "--seeds", 2, "--runs", own, "--json").json
+    assert data["way"] == way
     accuracy = data["metrics"]["test_accuracy"]
     assert accuracy["mean"] == pytest.approx(sum(accuracy["values"]) / 2)
     assert nas("train", "one", "--seeds", 1, "--runs", own, "--json").json["metrics"]["seconds"]["deviation"] is None

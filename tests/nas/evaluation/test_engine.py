@@ -5,10 +5,10 @@ import torch
 
 from nas.data.collate import collate
 from nas.evaluation.engine.features import SparseFeatures
+from nas.evaluation.engine.graph import LOOPED, MATRICES
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import complete, prepare
 from nas.evaluation.engine.scoring import Scoring
-from nas.evaluation.engine.structure import LOOPED, MATRICES
 from nas.evaluation.train import predict, train
 from nas.searchspace.network import Network
 from nas.searchspace.operators import OPERATORS

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_geometric.nn import ARMAConv, ChebConv, GATConv, GCNConv, SAGEConv, TransformerConv
 
+from nas.evaluation.engine.graph import Edges, Whole
 from nas.evaluation.engine.lowering import lowered
-from nas.evaluation.engine.structure import Edges, Whole
 from nas.searchspace.layers.attention import AttentionConv
 from tests.nas.export.made import ATTENTIONS
 from tests.searchspace.declared import features

@@ -168,7 +168,7 @@ def test_class_weights():
     _, weighted = fit(unbalanced, Recipe(epochs=30), ["macro-f1", "accuracy"], class_weights=True)
     assert weighted.metrics != plain.metrics
     (batch,) = unbalanced.train
-    weights = training._class_weights(unbalanced)
+    weights = training.class_weights_of(unbalanced)
     counts = torch.bincount(batch.y)
     assert torch.allclose(weights * counts, (weights * counts)[0].expand(2))  # every class weighs the same in sum
     assert (weights * counts).sum() == pytest.approx(len(batch.y))
@@ -177,10 +177,10 @@ def test_class_weights():
 def test_class_weights_of_questions_and_of_none():
     data = load(float_graph("multilabel"), split="random")
     y = data.train[0].y
-    weights = training._class_weights(data)
+    weights = training.class_weights_of(data)
     for column, weight in enumerate(weights.tolist()):
         assert weight == pytest.approx((y[:, column] == 0).sum().item() / (y[:, column] == 1).sum().item())
-    assert training._class_weights(load(float_graph("regression"), split="random")) is None
+    assert training.class_weights_of(load(float_graph("regression"), split="random")) is None
     assert fit(load(float_graph("regression"), split="random"), class_weights=True)[1].metrics["epochs"] == 15
 
 
@@ -247,7 +247,7 @@ def test_recipes(optimiser, cosine):
 def test_a_cosine_ends_at_zero():
     data = task()
     model = module(ARCHITECTURE, data)
-    optimiser, schedule = training._optimiser(model, Recipe(cosine=True, epochs=4, lr=0.1))
+    optimiser, schedule = training.optimiser_of(model, Recipe(cosine=True, epochs=4, lr=0.1))
     rates = []
     for _ in range(4):
         rates.append(optimiser.param_groups[0]["lr"])

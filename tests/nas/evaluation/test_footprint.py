@@ -1,0 +1,82 @@
+"""The estimate of a step's memory against the memory of that step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from nas.data import load
+from nas.evaluation.engine.lowering import lowered
+from nas.evaluation.engine.prepare import prepare
+from nas.evaluation.footprint import _allocated, crude, footprint
+from nas.evaluation.train import predict
+from nas.metrics import loss
+from nas.searchspace.source import load as load_source
+from nas.searchspace.task import Task
+from tests.nas.toys import Toy, job
+
+OPERATORS = ("gcn", "gat", "sage", "cheb", "transformer", "fc")
+
+
+def large(nodes: int = 4000, degree: int = 8, features: int = 60, seed: int = 0) -> Task:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(nodes, features, generator=generator)
+    edge_index = torch.randint(nodes, (2, nodes * degree), generator=generator)
+    return load(Data(x=x * (x > 0.95), edge_index=edge_index, y=torch.arange(nodes) % 3))
+
+
+def network(task: Task, conv: str = "gcn", hidden: int = 8) -> Any:
+    if conv in ("gcn", "sage", "fc"):
+        return load_source(job("", task, replace(Toy(conv=conv, hidden=8, dropout=0.3))).source)()
+    return load_source(job(conv, task).source)()
+
+
+def step(model: Any, task: Task) -> int:
+    """Peak bytes of a training step, as torch counts them."""
+    batch, made = task.train[0], []
+    model.train()
+
+    def run() -> None:
+        made.append(loss(predict(model, task, batch), batch.y, task.target))
+        made[0].backward()
+
+    return _allocated(run, batch)[0]
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("conv", OPERATORS)
+def test_the_estimate_is_near_what_a_step_takes(conv, prepared):
+    task = large()
+    task = prepare(task) if prepared else task
+    model = network(task, conv)
+    with lowered(model, 0):
+        of = (
+            footprint(network(task, conv), task, task.train[0])
+            if not prepared
+            else footprint(model, task, task.train[0])
+        )
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        measured = step(model, task)
+    estimate = of.step(4000, task.train[0].edge_index.size(1)) - of.weights
+    assert 0.8 < estimate / measured < 1.4
+
+
+def test_it_grows_with_the_graph():
+    task = large(500)
+    of = footprint(network(task), task, task.train[0])
+    assert of.weights < of.step(1000, 4000) < of.step(2000, 4000) < of.step(2000, 8000)
+    assert of.step(1000, 4000) >= of.inference(1000, 4000) > of.weights
+    assert of.step(20_000, 80_000) - of.weights == pytest.approx(20 * (of.step(1000, 4000) - of.weights), rel=0.1)
+
+
+@pytest.mark.parametrize("conv", OPERATORS)
+def test_the_crude_bound_lies_above(conv):
+    task = large()
+    model = network(task, conv)
+    batch = task.train[0]
+    assert crude(model, batch) > footprint(model, task, batch).step(batch.x.size(0), batch.edge_index.size(1))
