@@ -212,13 +212,12 @@ def one(way: str, data: str, name: str) -> None:
     task = load(data)
     space, _, index = name.partition(" ")
     case = next(c for c in (sampled(space, task, int(index) + 1) if index else fixed(task)) if c.name == name)
-    ready = PlainLoop(task) if way == "plain" else prepare(task)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if isinstance(ready, PlainLoop):
-        ready.run(short(case, 5), 0)
+    if way == "plain":
+        PlainLoop(task).run(short(case, 5), 0)
     else:
         keep_freed_memory()
-        engine(ready, short(case, 5), 0)
+        engine(prepare(task), short(case, 5), 0)
     print(round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, 1))
 
 

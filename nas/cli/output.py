@@ -195,6 +195,10 @@ def print_architecture(result: Result, number: int) -> None:
         )
         for line in lines:
             click.echo(f"  {line}")
+    metrics = next(r.trial.metrics for r in result.records if r.trial.number == number)
+    if metrics.get("parts", 1) > 1:
+        how = "on portions too, so its numbers are approximate" if metrics["approximate_evaluation"] else "as a whole"
+        click.echo(f"  the graph was trained on in {metrics['parts']:.0f} portions an epoch and scored {how}")
 
 
 def _groups(architecture: Any) -> dict[str, list[tuple[str, Any]]]:
