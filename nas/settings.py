@@ -40,7 +40,7 @@ class Settings:
         fidelity: ``full`` trains every architecture to its end; ``halving`` and ``hyperband`` stop those whose
             learning curve is behind, see ``nas.study.fidelity``.
         batches: how a graph too large for one step is trained on: ``auto``, ``full``, ``neighbours``, ``clusters`` or
-            ``random``, see ``nas.evaluation.sampling``.
+            ``random``, see ``nas.evaluation.portions.sampling``.
         precision: ``float32``, or on a GPU ``tf32`` or ``bf16``.
         class_weights: whether the loss weighs classes by the inverse of their frequency.
         trial_seconds: limit of one training; None means none.

@@ -8,7 +8,7 @@ import torch
 
 from nas.data.collate import offsets
 from nas.evaluation.engine.minibatch import chosen
-from nas.evaluation.sampling import Portioned
+from nas.evaluation.portions.sampling import Portioned
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Split, Task
 

@@ -15,9 +15,9 @@ from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.memory import give_back_freed_memory
 from nas.evaluation.engine.prepare import without_preparation
 from nas.evaluation.engine.scoring import Scoring
-from nas.evaluation.fitting import fitted
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
+from nas.evaluation.portions.fitting import fitted
 from nas.evaluation.precision import products_in, scores_in
 from nas.evaluation.train import Trained, outputs, predict, train
 from nas.searchspace.source import load

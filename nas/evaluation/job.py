@@ -41,7 +41,7 @@ class Job:
         validate_every: epochs from one look at the validation split to the next; None takes ``train.pace``.
         rungs: where a training that does not keep up is stopped, in the order of their epochs.
         batches: how a large graph is trained on: ``auto``, ``full``, ``neighbours``, ``clusters`` or ``random``, see
-            ``nas.evaluation.sampling``.
+            ``nas.evaluation.portions.sampling``.
         precision: of the arithmetic, see ``nas.evaluation.precision``.
     """
 

@@ -15,7 +15,7 @@ from nas.evaluation import precision
 from nas.evaluation.devices import resolve, units
 from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.limits import default_memory
-from nas.evaluation.sampling import check_batches
+from nas.evaluation.portions.sampling import check_batches
 from nas.metrics import METRICS, resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space

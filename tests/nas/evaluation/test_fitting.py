@@ -13,9 +13,9 @@ import torch
 from nas.data import load
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.evaluate import evaluate
-from nas.evaluation.fitting import FARTHEST, _hops, fitted
 from nas.evaluation.job import Failed, Job
-from nas.evaluation.sampling import can_sample
+from nas.evaluation.portions.fitting import FARTHEST, _hops, fitted
+from nas.evaluation.portions.sampling import can_sample
 from nas.searchspace.operators import OPERATORS
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import load as load_source

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from nas.data import load
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
-from nas.evaluation.footprint import _allocated, crude, footprint
+from nas.evaluation.portions.footprint import _allocated, crude, footprint
 from nas.evaluation.train import predict
 from nas.metrics import loss
 from nas.searchspace.source import load as load_source

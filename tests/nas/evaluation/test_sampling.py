@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from nas.data import load
-from nas.evaluation import sampling
 from nas.evaluation.batches import chunks, steps
 from nas.evaluation.engine.features import SparseFeatures, plain
 from nas.evaluation.engine.graph import Edges
 from nas.evaluation.engine.prepare import prepare
-from nas.evaluation.sampling import Cutter, Portioned, check_batches
+from nas.evaluation.portions import sampling
+from nas.evaluation.portions.sampling import Cutter, Portioned, check_batches
 from nas.searchspace.errors import BadInput
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Task

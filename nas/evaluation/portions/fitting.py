@@ -11,10 +11,10 @@ import torch
 
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.memory import keep_freed_memory, return_freed_memory
-from nas.evaluation.footprint import Footprint, crude, footprint
 from nas.evaluation.job import Failed, Job
 from nas.evaluation.limits import MIB, default_memory
-from nas.evaluation.sampling import Cutter, Portioned, Way, can_sample, check_batches
+from nas.evaluation.portions.footprint import Footprint, crude, footprint
+from nas.evaluation.portions.sampling import Cutter, Portioned, Way, can_sample, check_batches
 from nas.searchspace.source import load
 from nas.searchspace.task import SPLITS, Batch, Task
 
