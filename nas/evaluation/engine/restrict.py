@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -56,8 +57,10 @@ def restricted(model: torch.nn.Module, reach: Reach, hops: Hops) -> Scores | Non
     needed = _needed(old, layers, reach, hops)
     if needed is None or all(level == EVERYWHERE for node, level in needed.items() if node.op == "call_module"):
         return None
-    program: Scores = torch.fx.GraphModule(model, _rewritten(old, layers, needed, reach, hops))
-    return program
+    code = _rewritten(old, layers, needed, reach, hops).python_code("self")
+    scope = dict(code.globals)
+    exec(code.src, scope)  # as torch.fx.GraphModule does, which would keep the text for ever
+    return partial(scope["forward"], model)
 
 
 def _needed(
