@@ -55,12 +55,19 @@ class Chosen(Graph):
         ids, _, owner = gather(at.edges, self._ids)
         edges = batch.edge_index.as_subclass(Tensor).index_select(1, ids) - self._node_shift[owner]
         x = batch.x.index_select(0, self._nodes)
-        return Batch(x, Edges.of(edges, self), batch.y[self._ids], batch=self._owner)
+        return Batch(
+            x,
+            Edges.of(edges, self),
+            batch.y[self._ids],
+            batch=self._owner,
+            edge_weight=None if batch.edge_weight is None else batch.edge_weight.index_select(0, ids),
+            edge_attr=None if batch.edge_attr is None else batch.edge_attr.index_select(0, ids),
+        )
 
 
 def chosen(batch: Batch, graph_ids: Tensor, at: Offsets) -> Batch:
     """``select`` for a batch that may be prepared: the mini-batch then is, too."""
     whole = graph_of(batch.edge_index)
-    if not isinstance(whole, Whole) or batch.edge_weight is not None or batch.edge_attr is not None:
+    if not isinstance(whole, Whole):
         return select(batch, graph_ids, at)
     return Chosen(whole, at, graph_ids).batch(batch, at)

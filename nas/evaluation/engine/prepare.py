@@ -23,16 +23,16 @@ def prepare(task: Task) -> Task:
     if any(b.x.device.type != "cpu" for b in task.train):
         return task
     features: dict[int, Tensor] = {}
-    edges: dict[int, Edges] = {}
+    edges: dict[tuple[int, int], Edges] = {}
 
     def prepared(batch: Batch) -> Batch:
-        key = id(batch.x)
-        if key not in features:
-            features[key] = batch.x if task.level == "graph" else _sparse_where_it_pays(batch.x)
-        if id(batch.edge_index) not in edges:
-            graph = Whole(plain(batch.edge_index), batch.x.size(0), features[key])
-            edges[id(batch.edge_index)] = Edges.of(batch.edge_index, graph)
-        return replace(batch, x=features[key], edge_index=edges[id(batch.edge_index)])
+        key = id(batch.x), id(batch.edge_index)  # the same edges may come with other features
+        if key[0] not in features:
+            features[key[0]] = batch.x if task.level == "graph" else _sparse_where_it_pays(batch.x)
+        x, edge_index = features[key[0]], batch.edge_index.as_subclass(Tensor)
+        if key not in edges:
+            edges[key] = Edges.of(edge_index, Whole(edge_index, batch.x.size(0), x))
+        return replace(batch, x=x, edge_index=edges[key])
 
     return _changed(task, prepared)
 

@@ -89,26 +89,17 @@ class _Softmax(torch.autograd.Function):
         return weighted - out * total.index_select(0, structure.target), None
 
 
-class _AtTargets(torch.autograd.Function):
+class _AtEdges(torch.autograd.Function):
+    """The rows of every edge's target, or of its source."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, structure: Structure) -> Tensor:
-        ctx.structure = structure
-        return x.index_select(0, structure.target)
+    def forward(ctx: Any, x: Tensor, structure: Structure, targets: bool) -> Tensor:
+        ctx.structure, ctx.targets = structure, targets
+        return x.index_select(0, structure.target if targets else structure.source)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        return _gathered(ctx.structure.into, grads[0]), None
-
-
-class _AtSources(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, structure: Structure) -> Tensor:
-        ctx.structure = structure
-        return x.index_select(0, structure.source)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        return _gathered(ctx.structure.out_of, grads[0]), None
+        return _gathered(ctx.structure.into if ctx.targets else ctx.structure.out_of, grads[0]), None, None
 
 
 class _Highest(torch.autograd.Function):
@@ -183,13 +174,13 @@ def softmax(structure: Structure, score: Tensor) -> Tensor:
 
 def at_targets(structure: Structure, x: Tensor) -> Tensor:
     """``x[target(e)]`` of every edge."""
-    out: Tensor = _AtTargets.apply(x, structure)  # type: ignore[no-untyped-call]
+    out: Tensor = _AtEdges.apply(x, structure, True)  # type: ignore[no-untyped-call]
     return out
 
 
 def at_sources(structure: Structure, x: Tensor) -> Tensor:
     """``x[source(e)]`` of every edge."""
-    out: Tensor = _AtSources.apply(x, structure)  # type: ignore[no-untyped-call]
+    out: Tensor = _AtEdges.apply(x, structure, False)  # type: ignore[no-untyped-call]
     return out
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -11,9 +9,8 @@ from nas.evaluation.engine.graph import Whole, graph_of
 from nas.evaluation.engine.lowering import hops
 from nas.evaluation.engine.reach import Reach, reach_of
 from nas.evaluation.engine.restrict import Scores, restricted
+from nas.evaluation.train import Predict
 from nas.searchspace.task import Batch, Task
-
-Predict = Callable[[torch.nn.Module, Task, Batch], Tensor]
 
 
 class Scoring:

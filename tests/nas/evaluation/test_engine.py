@@ -1,12 +1,15 @@
 """The engine computes the same functions as the plain modules: losses, gradients, on every operator and graph."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from nas.data.collate import collate
+from nas.data.collate import collate, offsets, select
 from nas.evaluation.engine.features import SparseFeatures
-from nas.evaluation.engine.graph import LOOPED, MATRICES
+from nas.evaluation.engine.graph import LOOPED, MATRICES, graph_of
 from nas.evaluation.engine.lowering import lowered
+from nas.evaluation.engine.minibatch import chosen
 from nas.evaluation.engine.prepare import complete, prepare
 from nas.evaluation.engine.scoring import Scoring
 from nas.evaluation.train import predict, train
@@ -127,6 +130,30 @@ def test_rows_that_no_score_depends_on_are_left_out(variant):
     assert len(seen) >= 2
     assert seen[-1] == 20  # the head maps the scored rows alone
     assert max(seen) < 300
+
+
+def test_the_same_edges_with_other_features():
+    """As of one network at several times: each split is scored by its own features."""
+    task = graph("sparse", nodes=300, links=300)
+    (batch,) = task.valid
+    later = replace(task, valid=(replace(batch, x=batch.x.flip(0).contiguous()),))
+    model, ready = load(source(architecture("gcn", {}), task))().eval(), prepare(later)
+    with lowered(model, 0):
+        for split in ("train", "valid"):
+            (plain,), (fast,) = later.batches(split), ready.batches(split)
+            assert torch.allclose(Scoring(predict)(model, ready, fast), predict(model, later, plain), atol=1e-5)
+
+
+def test_mini_batches_keep_what_edges_carry():
+    task = collated("dense")
+    (batch,) = task.train
+    batch = replace(batch, edge_attr=torch.rand(batch.edge_index.size(1), 2), edge_weight=batch.edge_index[0].float())
+    (ready,) = prepare(replace(task, train=(batch,))).train
+    ids, at = torch.tensor([4, 1, 7]), offsets(batch)
+    wanted, got = select(batch, ids, at), chosen(ready, ids, at)
+    assert graph_of(got.edge_index) is not None
+    for name in ("x", "edge_index", "y", "batch", "edge_attr", "edge_weight"):
+        assert torch.equal(getattr(got, name), getattr(wanted, name)), name
 
 
 def collated(kind: str) -> Task:
