@@ -77,6 +77,19 @@ def at_least(least: int, **option: Any) -> None:
             )
 
 
+def positive(zero: bool = False, **option: float) -> None:
+    """Refuse an option that is not a number above zero, or from zero on.
+
+    Raises:
+        BadInput: naming the option and what came.
+    """
+    for name, value in option.items():
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (good and (value >= 0 if zero else value > 0) and value < float("inf")):
+            least = "0 or more" if zero else "above 0"
+            raise BadInput(f"the option {name!r} of a controller must be a number {least}; got {value!r}")
+
+
 class Controller(Protocol):
     """Proposes architectures and hears how good they were.
 
@@ -92,6 +105,26 @@ class Controller(Protocol):
         ...
 
     def tell(self, trials: Sequence[Trial]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Something that a controller shows of its own state over a search; the report draws it.
+
+    A controller with a method ``traces(self) -> list[Trace]`` has such a section. They follow from what it was told,
+    like its proposals.
+
+    Attributes:
+        title: what is shown: ``decision entropy``.
+        about: one to three sentences for whoever does not know the method.
+        lines: by name, ``(trial number, value)`` in the order of the trials.
+        steps: by name, ``(trial number, whether that trial became the best)`` for the trials in which it was changed.
+    """
+
+    title: str
+    about: str
+    lines: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[tuple[int, bool]]] = field(default_factory=dict)
 
 
 class Counted:

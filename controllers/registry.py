@@ -19,6 +19,8 @@ CONTROLLERS = Registry(
         "grid": "nas.controllers.grid:Grid",
         "evolution": "nas.controllers.evolution:Evolution",
         "local-search": "nas.controllers.local_search:LocalSearch",
+        "agnn": "nas.controllers.agnn:AGNN",
+        "reinforce": "nas.controllers.reinforce:Reinforce",
         "tpe": "nas.controllers.optuna_samplers:TPE",
         "gp": "nas.controllers.optuna_samplers:GP",
         "nsga2": "nas.controllers.optuna_samplers:NSGA2",

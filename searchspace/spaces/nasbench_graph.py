@@ -8,8 +8,9 @@ set are those listed in the supplement of DesiGNN (arXiv 2408.06717); other data
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from nas.searchspace.language import architecture, choice, earlier, repeat
@@ -105,9 +106,11 @@ class NASBenchGraph:
         children, outputs = _contracted(self.nodes)
         trees = sorted(_tree(child, self.nodes, children, outputs) for child in children[0])
         spare = NODES - sum(map(_length, trees))
-        nodes = [_node(k, "skip") for k in range(spare)]
+        kind: Any = type(self.nodes[0])  # of a space with fewer operations it is not Node
+        make = partial(_node, kind)
+        nodes = [make(k, "skip") for k in range(spare)]
         for tree in trees:
-            _write(tree, spare, nodes)
+            _write(tree, spare, nodes, make)
         return replace(self, nodes=tuple(nodes))
 
 
@@ -146,17 +149,17 @@ def _length(tree: Tree) -> int:
     return 1 + _skips(tree) + sum(map(_length, tree[2]))
 
 
-def _write(tree: Tree, source: int, nodes: list[Node]) -> None:
-    nodes.append(_node(source, tree[0]))
+def _write(tree: Tree, source: int, nodes: list[Any], make: Callable[[int, str], Any]) -> None:
+    nodes.append(make(source, tree[0]))
     here = len(nodes)
     for below in tree[2]:
-        _write(below, here, nodes)
-    nodes.extend(_node(here, "skip") for _ in range(_skips(tree)))
+        _write(below, here, nodes, make)
+    nodes.extend(make(here, "skip") for _ in range(_skips(tree)))
 
 
 @cache
-def _node(source: int, op: str) -> Node:
-    return Node(input=source, op=op)
+def _node(of: type[Any], source: int, op: str) -> Any:
+    return of(input=source, op=op)
 
 
 def _fixed(task: Task) -> Fixed:

@@ -1,0 +1,104 @@
+"""The comparison of the AGNN paper: five searches of its space on three citation graphs, at equal numbers of networks.
+
+    python experiments/agnn/citation.py [--runs DIR] [--data cora citeseer pubmed] [--methods random agnn ...]
+
+Needs the data (NAS_DATA or a download). Interrupted, it goes on where it was; finished rows are skipped. Every search
+evaluates the same number of distinct networks. Its best five by validation are trained with fresh seeds, the mean
+validation accuracy chooses the winner, and ten more seeds give the numbers of the table: the test split is read for
+these alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from recording import append, origin, rows
+
+import nas
+from nas.controllers.base import Trial
+from nas.searchspace.encodings import text
+from nas.study.folder import RunFolder
+from nas.study.records import Record, ranked
+from nas.training import Summary, train_seeds
+
+HERE = Path(__file__).parent
+TABLE = HERE / "citation.csv"
+SETTINGS = tomllib.loads((HERE / "citation.toml").read_text())
+
+
+class Log:
+    """Prints a line per trial."""
+
+    def started(self, records: object) -> None:
+        pass
+
+    def recorded(self, record: Record) -> None:
+        trial = record.trial
+        print(f"{trial.number:4d} {trial.seconds:5.1f} s {trial.values} {trial.reason or ''}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", default="runs")
+    parser.add_argument("--data", nargs="*", default=SETTINGS["data"])
+    parser.add_argument("--methods", nargs="*", default=list(SETTINGS["methods"]))
+    chosen = parser.parse_args()
+    done = {(row["data"], row["method"]) for row in rows(TABLE)}
+    for method in chosen.methods:
+        for data in chosen.data:
+            if (data, method) not in done:
+                print(f"# {method} on {data}", flush=True)
+                append(TABLE, compared(Path(chosen.runs), data, method) | origin())
+
+
+def compared(root: Path, data: str, method: str) -> dict[str, Any]:
+    """One search and what its winner is worth."""
+    name = f"citation-{data}-{method}"
+    search = SETTINGS["search"] | {"data": data} | SETTINGS["methods"][method]
+    if RunFolder(root, name).exists():
+        result = nas.resume(name, trials=search["trials"], runs=root, watcher=Log())
+    else:
+        result = nas.search(**search, name=name, runs=root, watcher=Log())
+    winner = chosen_of(result)
+    final = trained(result, winner, SETTINGS["final_seeds"], first=100)
+    test, valid = final["test_accuracy"], final["valid_accuracy"]
+    return {
+        "data": data,
+        "method": method,
+        "trials": len(result.records),
+        "failed": sum(r.trial.values is None for r in result.records),
+        "search_minutes": round(result.records[-1].elapsed / 60, 1),
+        "trial": winner.number,
+        "search_valid": round(winner.metrics["valid_accuracy"], 4),
+        "seeds": len(test.values),
+        "valid_mean": round(valid.mean, 4),
+        "valid_deviation": round(valid.deviation, 4),
+        "test_mean": round(test.mean, 4),
+        "test_deviation": round(test.deviation, 4),
+        "params": int(winner.metrics["params"]),
+        "architecture": text(winner.architecture),
+        "seed": search["seed"],
+    }
+
+
+def chosen_of(result: nas.Result) -> Trial:
+    """Of the search's best, the one with the best mean validation accuracy over fresh seeds."""
+    best = [r.trial for r in ranked(result.records)[: SETTINGS["confirmed"]]]
+    means = {t.number: trained(result, t, SETTINGS["confirm_seeds"], first=1)["valid_accuracy"].mean for t in best}
+    print("confirmed:", {number: round(mean, 4) for number, mean in means.items()}, flush=True)
+    return max(best, key=lambda trial: means[trial.number])
+
+
+def trained(result: nas.Result, trial: Trial, seeds: int, first: int) -> dict[str, Summary]:
+    file = result.path / "training" / f"{trial.number}.json"
+    return train_seeds(result.plan, trial.architecture, range(first, first + seeds), file).summary
+
+
+if __name__ == "__main__":
+    main()
