@@ -71,8 +71,8 @@ class AGNN(Counted):
         self._bests: list[Parent] = []
         self._said: dict[tuple[str, Parent], dict[str, list[float]]] = {}
         self._seen = set[Any]()
-        self._entropies: dict[str, list[tuple[int, float]]] = {}
-        self._steps: dict[str, list[tuple[int, bool]]] = {}
+        self._entropies: dict[str, list[tuple[int, float]]] = {name: [] for name in self._options.classes}
+        self._steps: dict[str, list[tuple[int, bool]]] = {name: [] for name in self._options.classes}
 
     # proposing
 
@@ -97,7 +97,7 @@ class AGNN(Counted):
     def _unseen(self, make: Callable[[int], Any]) -> Any:
         """The first of several architectures that was not evaluated before; if there is none, one that was."""
         made = None
-        for attempt in range(ATTEMPTS * (len(self._options.first) + 1)):
+        for attempt in range(ATTEMPTS * (len(self._options.classes) + 1)):
             try:
                 made = make(attempt)
             except Forbidden:
@@ -176,8 +176,8 @@ class AGNN(Counted):
                 numbers.append(number)
             encoder.learn(parent, numbers, encoder.baseline.advantage(reward))
             self._said = {key: said for key, said in self._said.items() if key[0] != name}
-            self._steps.setdefault(name, []).append((trial.number, better))
-            self._entropies.setdefault(name, []).append((trial.number, entropy(self._distribution(name, parent))))
+            self._steps[name].append((trial.number, better))
+            self._entropies[name].append((trial.number, entropy(self._distribution(name, parent))))
 
     def _parent(self, taken: dict[str, tuple[Domain, Any]]) -> tuple[Parent, list[str]]:
         """The best, present or former, that differs in the fewest classes, and these; of equals the youngest.

@@ -42,10 +42,12 @@ class Options:
     Attributes:
         first: by class, the number of its first option; those of a class follow each other.
         count: options in all.
+        classes: names of the classes in which there is something to decide, in the order of the space.
     """
 
     first: dict[str, int]
     count: int
+    classes: tuple[str, ...]
 
     @staticmethod
     def of(space: Space[Any]) -> Options:
@@ -56,7 +58,7 @@ class Options:
         first, count = {}, 0
         for name, number in most.items():
             first[name], count = count, count + number
-        return Options(first, count)
+        return Options(first, count, tuple(name for name, number in most.items() if number > 1))
 
     def range(self, path: str, domain: Domain) -> range:
         """The options of one knob; where its domain depends on its position, those that it has there."""

@@ -79,8 +79,3 @@ class Baseline:
         self._spread = abs(off) if self._spread == 0 else DECAY * self._spread + (1 - DECAY) * abs(off)
         self._mean += (1 - DECAY) * off
         return max(-CLIP, min(CLIP, off / self._spread)) if self._spread > 0 else 0.0
-
-
-def drawn(probabilities: Sequence[float], rng: random.Random) -> int:
-    """A position, drawn by its probability."""
-    return rng.choices(range(len(probabilities)), probabilities)[0]

@@ -36,11 +36,11 @@ class Reinforce(Counted):
         positive(zero=True, entropy=entropy)
         from nas.controllers.policy import Baseline, Policy
 
-        self.options = Options.of(self.space)
-        self._policy = Policy(self.options.count, both_ways=False, seed=f"{problem.seed}/policy", lr=lr)
+        self._options = Options.of(self.space)
+        self._policy = Policy(self._options.count, both_ways=False, seed=f"{problem.seed}/policy", lr=lr)
         self._baseline, self._entropy = Baseline(), entropy
         self._seen = set[Any]()
-        self._trace: dict[str, list[tuple[int, float]]] = {}
+        self._trace: dict[str, list[tuple[int, float]]] = {name: [] for name in self._options.classes}
 
     def ask(self, n: int) -> list[Any]:
         return [self._propose(self.next_rng()) for _ in range(n)]
@@ -62,17 +62,15 @@ class Reinforce(Counted):
         """An architecture from the policy."""
         import torch
 
-        from nas.controllers.policy import drawn
-
         last, state = self._policy.hidden, None
 
         def pick(path: str, domain: Domain) -> Any:
             nonlocal last, state
             logits, state = self._policy([last], state)
-            options = self.options.range(path, domain)
+            options = self._options.range(path, domain)
             probabilities = torch.softmax(logits[0, options.start : options.stop], 0).tolist()
-            last = options[drawn(probabilities, rng)]
-            return self.options.value(path, domain, last, rng)
+            last = rng.choices(options, probabilities)[0]
+            return self._options.value(path, domain, last, rng)
 
         with torch.no_grad():
             return self.space.decode(pick)
@@ -90,7 +88,7 @@ class Reinforce(Counted):
         import torch
 
         decisions = [
-            (p, self.options.range(p, d), self.options.number(p, d, v)) for p, d, v in walk(trial.architecture)
+            (p, self._options.range(p, d), self._options.number(p, d, v)) for p, d, v in walk(trial.architecture)
         ]
         if not decisions:
             return
@@ -108,8 +106,8 @@ class Reinforce(Counted):
         by_class: dict[str, float] = {}
         for path, entropy in zip(paths, entropies, strict=True):
             by_class[class_of(path)] = by_class.get(class_of(path), 0.0) + entropy
-        for name, entropy in by_class.items():
-            self._trace.setdefault(name, []).append((trial.number, entropy))
+        for name in by_class.keys() & self._trace.keys():
+            self._trace[name].append((trial.number, by_class[name]))
 
     def traces(self) -> list[Trace]:
         about = (

@@ -46,7 +46,7 @@ class Log:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", default="runs")
-    parser.add_argument("--data", nargs="*", default=SETTINGS["data"])
+    parser.add_argument("--data", nargs="*", default=list(SETTINGS["data"]))
     parser.add_argument("--methods", nargs="*", default=list(SETTINGS["methods"]))
     chosen = parser.parse_args()
     done = {(row["data"], row["method"]) for row in rows(TABLE)}
@@ -60,7 +60,7 @@ def main() -> None:
 def compared(root: Path, data: str, method: str) -> dict[str, Any]:
     """One search and what its winner is worth."""
     name = f"citation-{data}-{method}"
-    search = SETTINGS["search"] | {"data": data} | SETTINGS["methods"][method]
+    search = SETTINGS["search"] | {"data": data} | SETTINGS["data"][data] | SETTINGS["methods"][method]
     if RunFolder(root, name).exists():
         result = nas.resume(name, trials=search["trials"], runs=root, watcher=Log())
     else:
@@ -71,6 +71,7 @@ def compared(root: Path, data: str, method: str) -> dict[str, Any]:
     return {
         "data": data,
         "method": method,
+        "search_training": search.get("evaluator") or search.get("fidelity") or "full",
         "trials": len(result.records),
         "failed": sum(r.trial.values is None for r in result.records),
         "search_minutes": round(result.records[-1].elapsed / 60, 1),
