@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from nas.controllers.base import Trial
 from nas.searchspace.errors import BadInput, RunError
+from nas.study.finals import untrained
 from nas.study.folder import RunFolder
 from nas.study.plan import Plan, open_store, versions
-from nas.study.records import Record, finished, front, ranked
+from nas.study.records import Record, finished, front, ranked, searched
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,15 +43,16 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """Whether the budget of trials or seconds is spent."""
+        """Whether the budget of trials or seconds is spent, and the best trials are trained from scratch."""
         settings = self._plan.settings
-        enough = settings.trials is not None and len(self.records) >= settings.trials
+        enough = settings.trials is not None and len(searched(self.records)) >= settings.trials
         elapsed = self.records[-1].elapsed if self.records else 0.0
-        return enough or (settings.seconds is not None and elapsed >= settings.seconds)
+        enough = enough or (settings.seconds is not None and elapsed >= settings.seconds)
+        return enough and not untrained(self.records, settings.keep, self._plan.space)
 
     @property
     def best(self) -> Trial:
-        """The best trial by the first objective.
+        """The best trial by the first objective, of those trained from scratch if any was.
 
         Raises:
             RunError: if no trial succeeded.
@@ -71,7 +73,7 @@ class Result:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """One row per trial: number, state, metrics, knobs (``knob.<path>``), seconds, reason."""
+        """One row per trial: number, state, evaluator, metrics, knobs (``knob.<path>``), seconds, reason."""
         import pandas as pd
 
         rows = []
@@ -79,8 +81,17 @@ class Result:
             trial = record.trial
             knobs = {f"knob.{k}": v for k, v in self._plan.space.knobs(trial.architecture).items()}
             state = "failed" if trial.values is None else "complete" if trial.stopped is None else "stopped"
-            row = {"number": trial.number, "state": state, "origin": record.origin, "elapsed": record.elapsed}
-            rows.append({**row, "seconds": trial.seconds, "reason": trial.reason, **trial.metrics, **knobs})
+            row = {"number": trial.number, "state": state, "origin": record.origin, "evaluator": record.evaluator}
+            rows.append(
+                {
+                    **row,
+                    "elapsed": record.elapsed,
+                    "seconds": trial.seconds,
+                    "reason": trial.reason,
+                    **trial.metrics,
+                    **knobs,
+                }
+            )
         return pd.DataFrame(rows)
 
     def trial(self, number: int | None = None) -> Trial:
@@ -99,7 +110,7 @@ class Result:
     def module(self, number: int | None = None) -> torch.nn.Module:
         """The trained module of a trial, in inference mode on the CPU; None is the best trial.
 
-        Trials whose weights were not kept are trained again from the same seed.
+        Trials whose weights were not kept are trained again, in full, from the same seed.
         """
         from nas.searchspace.source import module
 
@@ -143,8 +154,10 @@ class Result:
     def view(self) -> View:
         """What the report is made from."""
         from nas.report.page import View
+        from nas.report.traces import section
 
         plan = self._plan
+        shown = section(plan, self.records)
         return View(
             name=self.name,
             settings=plan.settings,
@@ -155,6 +168,7 @@ class Result:
             versions=versions(),
             state="finished" if self.complete else "interrupted",
             notes=plan.task.notes,
+            sections=[shown] if shown else [],
         )
 
     def succeeded(self) -> list[Record]:

@@ -10,8 +10,15 @@ from typing import Any
 from nas.evaluation.job import BATCHES, PRECISIONS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
+from nas.searchspace.sharing import MODES
 
 FIDELITIES = ("full", "halving", "hyperband")
+EVALUATORS = ("train", "shared")
+WARM_UP = 15
+"""Epochs that a trial with shared weights is trained for, where the user does not say.
+
+Of 5, 10, 15 and 20 the longest that costs a fifth of a whole training, see ``experiments/agnn/sharing.py``.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,12 @@ class Settings:
             5 from 200 epochs on.
         fidelity: ``full`` trains every architecture to its end; ``halving`` and ``hyperband`` stop those whose
             learning curve is behind, see ``nas.study.fidelity``.
+        evaluator: ``train`` trains every architecture from scratch; with ``shared`` an architecture inherits weights
+            from those before it and is trained for ``warm_up`` epochs, and the best are trained from scratch in the
+            end, see ``nas.study.sharing``.
+        sharing: who inherits from whom with shared weights: ``homogeneous`` layers (None means these) or ``all``, see
+            ``nas.searchspace.sharing``.
+        warm_up: epochs of a training with shared weights, at most those of a whole one; None means 15.
         batches: how a graph too large for one step is trained on: ``auto``, ``full``, ``neighbours``, ``clusters`` or
             ``random``, see ``nas.evaluation.portions.sampling``.
         precision: ``float32``, or on a GPU ``tf32`` or ``bf16``.
@@ -67,6 +80,9 @@ class Settings:
     patience: int | None = None
     validate_every: int | None = None
     fidelity: str = "full"
+    evaluator: str = "train"
+    sharing: str | None = None
+    warm_up: int | None = None
     batches: str = "auto"
     precision: str = "float32"
     class_weights: bool = False
@@ -80,10 +96,10 @@ class Settings:
             object.__setattr__(self, "data_root", os.fspath(self.data_root))
         object.__setattr__(self, "objectives", _names(self.objectives))
         object.__setattr__(self, "controller_options", _options(self.controller_options))
-        for name in ("data", "space", "controller", "device", "fidelity", "batches", "precision"):
+        for name in ("data", "space", "controller", "device", "fidelity", "evaluator", "batches", "precision"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
-        for name in ("data_root", "split", "metric", "storage"):
+        for name in ("data_root", "split", "metric", "sharing", "storage"):
             if not isinstance(getattr(self, name), str | None):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
         if not isinstance(self.class_weights, bool):
@@ -93,17 +109,34 @@ class Settings:
         for name in ("split_seed", "seed"):
             if getattr(self, name) >= 2**63:
                 raise BadInput(f"{name} must be below 2**63; got {getattr(self, name)}")
-        for name in ("trials", "epochs", "patience", "validate_every", "trial_memory"):
+        for name in ("trials", "epochs", "patience", "validate_every", "warm_up", "trial_memory"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), int, 1)
         for name in ("seconds", "trial_seconds"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
-        for name, allowed in (("fidelity", FIDELITIES), ("batches", BATCHES), ("precision", PRECISIONS)):
+        named = {"fidelity": FIDELITIES, "evaluator": EVALUATORS, "batches": BATCHES, "precision": PRECISIONS}
+        for name, allowed in {**named, "sharing": (None, *MODES)}.items():
             if getattr(self, name) not in allowed:
-                raise unknown(name, getattr(self, name), allowed)
+                raise unknown(name, getattr(self, name), filter(None, allowed))
+        self._check_sharing()
         if self.trials is None and self.seconds is None:
             raise BadInput("give a budget: trials, seconds, or both")
+
+    def _check_sharing(self) -> None:
+        if self.evaluator == "shared":
+            if self.fidelity != "full":
+                raise BadInput(
+                    f"fidelity {self.fidelity} compares trainings from scratch, and with evaluator shared all are as "
+                    "short; use one of the two"
+                )
+            return
+        for name in ("sharing", "warm_up"):
+            if getattr(self, name) is not None:
+                raise BadInput(
+                    f"{name} is a setting of shared weights and the evaluator is {self.evaluator}; use evaluator "
+                    f"shared too, or leave {name} out"
+                )
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Settings:

@@ -45,6 +45,8 @@ class Step:
         attribute: name of the submodule, if it has one.
         construct: Python text that makes the submodule.
         comment: what to say above it.
+        name: what it is in its table: the name of the operator, activation, normalisation or readout.
+        settings: of an operator, defaults included.
     """
 
     kind: str
@@ -55,6 +57,8 @@ class Step:
     attribute: str | None = None
     construct: str | None = None
     comment: str | None = None
+    name: str | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
 
 
 class Network:
@@ -105,7 +109,9 @@ class Network:
         attribute = self._name("conv")
         call = row.call.format(self=f"self.{attribute}", x="{0}")
         shown = ", ".join(_shown(key, value) for key, value in given.items() if not isinstance(value, bool))
-        return self._step("operator", f"{name} ({shown})" if shown else name, (x,), width, call, attribute, construct)
+        label = f"{name} ({shown})" if shown else name
+        every = tuple({**row.settings, **given}.items())
+        return self._step("operator", label, (x,), width, call, attribute, construct, name, every)
 
     def linear(self, x: Value, width: int, *, bias: bool = True) -> Value:
         """A linear map of each node."""
@@ -122,11 +128,11 @@ class Network:
         if name == "prelu":
             attribute = self._name("activation")
             call = f"self.{attribute}({{0}})"
-            return self._step("activation", name, (x,), x.width, call, attribute, ACTIVATIONS[name])
+            return self._step("activation", name, (x,), x.width, call, attribute, ACTIVATIONS[name], name)
         call = ACTIVATIONS[name].format(x="{0}")
         if "F." in call:
             self.imports.add("import torch.nn.functional as F")
-        return self._step("activation", name, (x,), x.width, call)
+        return self._step("activation", name, (x,), x.width, call, name=name)
 
     def dropout(self, p: float, x: Value) -> Value:
         """Dropout with probability ``p``; zero leaves no trace."""
@@ -145,7 +151,7 @@ class Network:
             raise unknown("normalisation", name, [*NORMALISATIONS, "none"])
         attribute = self._name("norm")
         construct = NORMALISATIONS[name].format(width=x.width)
-        return self._step("norm", f"{name} norm", (x,), x.width, f"self.{attribute}({{0}})", attribute, construct)
+        return self._step("norm", f"{name} norm", (x,), x.width, f"self.{attribute}({{0}})", attribute, construct, name)
 
     def add(self, *values: Value) -> Value:
         """The sum of values of one width."""
@@ -191,7 +197,7 @@ class Network:
         attribute = self._name("readout") if construct else None
         call = call.format(self=f"self.{attribute}", x="{0}")
         made = construct.format(width=x.width) or None
-        return self._step("readout", f"{name} readout", (x,), x.width * factor, call, attribute, made)
+        return self._step("readout", f"{name} readout", (x,), x.width * factor, call, attribute, made, name)
 
     def _step(
         self,
@@ -202,11 +208,13 @@ class Network:
         call: str,
         attribute: str | None = None,
         construct: str | None = None,
+        name: str | None = None,
+        settings: tuple[tuple[str, Any], ...] = (),
     ) -> Value:
         pooled = kind == "readout" or any(value.pooled for value in inputs)
         output = Value(self._values, width, pooled)
         self._values += 1
-        self.steps.append(Step(kind, label, inputs, output, call, attribute, construct, self._comment))
+        self.steps.append(Step(kind, label, inputs, output, call, attribute, construct, self._comment, name, settings))
         self._comment = None
         return output
 

@@ -24,7 +24,8 @@ import nas
 from nas.controllers.base import Trial
 from nas.searchspace.encodings import text
 from nas.study.folder import RunFolder
-from nas.study.records import Record, ranked
+from nas.study.records import Record, ranked, searched
+from nas.study.search import Silent
 from nas.training import Summary, train_seeds
 
 HERE = Path(__file__).parent
@@ -32,11 +33,8 @@ TABLE = HERE / "citation.csv"
 SETTINGS = tomllib.loads((HERE / "citation.toml").read_text())
 
 
-class Log:
+class Log(Silent):
     """Prints a line per trial."""
-
-    def started(self, records: object) -> None:
-        pass
 
     def recorded(self, record: Record) -> None:
         trial = record.trial
@@ -65,16 +63,16 @@ def compared(root: Path, data: str, method: str) -> dict[str, Any]:
         result = nas.resume(name, trials=search["trials"], runs=root, watcher=Log())
     else:
         result = nas.search(**search, name=name, runs=root, watcher=Log())
-    winner = chosen_of(result)
+    trials, winner = searched(result.records), chosen_of(result)
     final = trained(result, winner, SETTINGS["final_seeds"], first=100)
     test, valid = final["test_accuracy"], final["valid_accuracy"]
     return {
         "data": data,
         "method": method,
         "search_training": search.get("evaluator") or search.get("fidelity") or "full",
-        "trials": len(result.records),
-        "failed": sum(r.trial.values is None for r in result.records),
-        "search_minutes": round(result.records[-1].elapsed / 60, 1),
+        "trials": len(trials),
+        "failed": sum(r.trial.values is None for r in trials),
+        "search_minutes": round(trials[-1].elapsed / 60, 1),
         "trial": winner.number,
         "search_valid": round(winner.metrics["valid_accuracy"], 4),
         "seeds": len(test.values),

@@ -73,19 +73,18 @@ class Way:
 
 GRID = (
     Way("steps", "full"),
-    Way("steps", "none", 20),
-    Way("steps", "homogeneous", 15, "latest"),
-    Way("steps", "all", 15, "latest"),
     Way("random", "full"),
-    Way("random", "none", 20),
+    Way("steps", "homogeneous", 15, "latest"),
     Way("random", "homogeneous", 15, "latest"),
-    Way("random", "all", 15, "latest"),
-    Way("steps", "homogeneous", 5, "latest"),
+    Way("steps", "none", 20),
+    Way("steps", "all", 15, "latest"),
     Way("steps", "homogeneous", 10, "latest"),
+    Way("steps", "homogeneous", 5, "latest"),
     Way("steps", "homogeneous", 20, "latest"),
     Way("steps", "homogeneous", 15, "best"),
-    Way("steps", "homogeneous", 5, "best"),
     Way("steps", "all", 5, "latest"),
+    Way("random", "none", 20),
+    Way("random", "all", 15, "latest"),
 )
 
 

@@ -53,7 +53,7 @@ def _run(folder: RunFolder) -> dict[str, Any]:
     """A run for the list, or what is wrong with it."""
     try:
         settings = folder.settings()
-        trials = None if settings.storage else finished_trials(folder)
+        trials = None if settings.storage else finished_trials(folder, settings.evaluator)
     except NasError as error:
         return {"run": folder.name, "problem": str(error)}
     return {
@@ -67,11 +67,14 @@ def _run(folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def finished_trials(folder: RunFolder) -> int:
-    """How many trials the journal holds, without loading them; 0 where there is none yet."""
+def finished_trials(folder: RunFolder, evaluator: str) -> int:
+    """How many trials of the search the journal holds, without loading them; 0 where there is none yet."""
+    marks = ['"op_code":4,']  # Optuna's JournalOperation.CREATE_TRIAL
+    if evaluator != "train":  # the others were trained from scratch in the end
+        marks.append(f'"evaluator":"{evaluator}"')
     try:
         with folder.journal.open(encoding="utf-8", errors="replace") as lines:
-            return sum('"op_code":4,' in line for line in lines)  # Optuna's JournalOperation.CREATE_TRIAL
+            return sum(all(mark in line for mark in marks) for line in lines)
     except FileNotFoundError:
         return 0
     except OSError as error:
@@ -90,7 +93,7 @@ def _trials(row: dict[str, Any]) -> str:
 @json_option
 def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     """Show the best trials of a run, and its failures."""
-    from nas.study.records import front, ranked, stopped
+    from nas.study.records import front, ranked, searched, stopped
 
     result = opened(run, runs)
     best = ranked(result.records)[:top]
@@ -100,8 +103,10 @@ def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     click.echo(f"{run}: {headline(result.plan)}")
     if len(result.plan.objectives) > 1:
         print_trials(result, front(result.records), "\nPareto front")
-    count, budget = len(result.records), result.plan.settings.trials
+    count, budget = len(searched(result.records)), result.plan.settings.trials
     of = f"{count} trials" if budget is None or count >= budget else f"{count} trials so far; the budget is {budget}"
+    if anew := len(result.records) - count:
+        of += f", and {anew} trained from scratch"
     if early := len(stopped(result.records)):
         of += f", {early} of them stopped early"
     if best:

@@ -30,6 +30,9 @@ WORDS = {
 }
 """What numbers are called in a heading, where their names are short."""
 
+TRAINED = {"train": "from scratch", "shared": "with shared weights"}
+"""What the evaluators are called in a table."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 runs_option = click.option(
     "--runs", metavar="DIR", help="Folder of all runs.  [default: $NAS_RUNS, else runs]", type=click.Path()
@@ -109,6 +112,7 @@ def record_json(record: Record, result: Result) -> dict[str, Any]:
     trial = record.trial
     return {
         "number": trial.number,
+        "evaluator": record.evaluator,
         "state": "failed" if trial.values is None else "complete" if trial.stopped is None else "stopped",
         "stopped": trial.stopped,
         "objectives": None
@@ -125,7 +129,7 @@ def record_json(record: Record, result: Result) -> dict[str, Any]:
 
 def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
     """A run and some of its trials as JSON."""
-    from nas.study.records import front, stopped
+    from nas.study.records import front, searched, stopped
 
     several = len(result.plan.objectives) > 1
     return {
@@ -135,6 +139,7 @@ def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
         "objectives": [str(o) for o in result.plan.objectives],
         "task": result.plan.task.describe(),
         "trials": len(result.records),
+        "searched": len(searched(result.records)),
         "failed": len(result.records) - len(result.succeeded()),
         "failures": failures(result.records),
         "stopped": len(stopped(result.records)),
@@ -153,13 +158,19 @@ def failures(records: Sequence[Record]) -> dict[str, int]:
 
 
 def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
-    """The table of trials that ends a search; it says which were stopped early where any was."""
+    """The table of trials that ends a search.
+
+    It says which were stopped early where any was, and what the numbers come from where that is not always a training
+    from scratch.
+    """
     objectives, metric = result.plan.objectives, result.plan.task.metric
     tested = [o.name for o in objectives if o.key != o.name] or [metric]
     costs = [name for name in ("params", "seconds") if name not in [o.name for o in objectives]]
     early = any(record.trial.stopped is not None for record in records)
+    shared = not all(record.from_scratch for record in records)
     columns = [
         "trial",
+        *(["trained"] if shared else []),
         *(_heading(o) for o in objectives),
         *(f"test\n{name}" for name in tested),
         *map(said, costs),
@@ -170,6 +181,7 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
     rows = [
         [
             record.trial.number,
+            *([TRAINED[record.evaluator]] if shared else []),
             *(shown(record.trial.metrics.get(name), name) for name in names),
             *([shown(record.trial.stopped)] if early else []),
             brief(record.trial.architecture),
@@ -195,7 +207,11 @@ def print_architecture(result: Result, number: int) -> None:
         )
         for line in lines:
             click.echo(f"  {line}")
-    metrics = next(r.trial.metrics for r in result.records if r.trial.number == number)
+    metrics = result.trial(number).metrics
+    if "inherited" in metrics:
+        click.echo(
+            f"  {metrics['inherited']:.0%} of its weights were inherited; nas train and nas export train it anew"
+        )
     if metrics.get("parts", 1) > 1:
         how = "on portions too, so its numbers are approximate" if metrics["approximate_evaluation"] else "as a whole"
         click.echo(f"  the graph was trained on in {metrics['parts']:.0f} portions an epoch and scored {how}")

@@ -17,7 +17,7 @@ from rich.text import Text
 from nas.cli.output import said, shown
 from nas.settings import Settings
 from nas.study.objectives import Objective
-from nas.study.records import Record
+from nas.study.records import FROM_SCRATCH, Record
 
 WIDTH = 40
 """Columns of the bar."""
@@ -29,9 +29,10 @@ class SearchProgress:
     def __init__(self, console: Console, settings: Settings, objectives: Sequence[Objective]) -> None:
         self._console, self._settings = console, settings
         self._objective = objectives[0]
-        self._best: float | None = None
+        self._best: dict[str, float] = {}
         self._failed = self._stopped = self._count = self._known = 0
-        self._before = self._last = 0.0
+        self._finals: int | None = None
+        self._before = self._last = self._since = 0.0
         self._begin: float | None = None
         self._spinner = Spinner("dots")
         self._live = Live(
@@ -63,16 +64,28 @@ class SearchProgress:
         if not self._console.is_terminal:
             self._console.print(self._line(record), soft_wrap=True, markup=False)
 
+    def finals(self, total: int, done: int) -> None:
+        """Begin to count anew: the best ones, trained from scratch."""
+        self._finals, self._count, self._known = total, done, done
+        self._since = self._last = self._spent()
+        if not self._console.is_terminal:
+            self._console.print(self._doing(), soft_wrap=True, markup=False)
+
+    def noted(self, note: str) -> None:
+        """Say it above the bar."""
+        self._console.print(f"note: {note}", style="yellow", soft_wrap=True, markup=False)
+
     def text(self, spent: float) -> str:
         """What stands beside the bar, ``spent`` seconds after the search was started or taken up again."""
-        trials = self._settings.trials
-        parts = [
-            f"{self._count}/{trials} trials"
-            if trials is not None
-            else f"{self._count} {'trial' if self._count == 1 else 'trials'}"
-        ]
-        if self._best is not None:
-            parts.append(f"best {said(self._objective.name)} {self._number(self._best)}")
+        budget = self._budget
+        if self._finals is not None:
+            parts = [self._doing(), f"{self._count}/{budget}"]
+        elif budget is not None:
+            parts = [f"{self._count}/{budget} trials"]
+        else:
+            parts = [f"{self._count} {'trial' if self._count == 1 else 'trials'}"]
+        if self._evaluator in self._best:
+            parts.append(f"best {said(self._objective.name)} {self._number(self._best[self._evaluator])}")
         if self._stopped:
             parts.append(f"{self._stopped} stopped")
         if self._failed:
@@ -85,22 +98,37 @@ class SearchProgress:
     def left(self, spent: float) -> float | None:
         """Seconds until the budget of trials or of seconds is spent; None where nothing is known yet."""
         ends = []
-        done = self._count - self._known
-        if self._settings.trials is not None and done:
-            each, missing = self._last / done, self._settings.trials - self._count
+        done, budget = self._count - self._known, self._budget
+        if budget is not None and done:
+            each, missing = (self._last - self._since) / done, budget - self._count
             ends.append(max(missing * each - (spent - self._last), (missing - 1) * each))
-        if self._settings.seconds is not None:
+        if self._settings.seconds is not None and self._finals is None:
             ends.append(self._settings.seconds - self._before - spent)
         return max(min(ends), 0.0) if ends else None
 
     def share(self, spent: float) -> float:
         """How much of the budget is spent, from 0 to 1: of seconds or of trials, whichever is nearer its end."""
-        shares = [0.0]
-        if self._settings.trials is not None:
-            shares.append(self._count / self._settings.trials)
-        if self._settings.seconds is not None:
+        shares, budget = [0.0], self._budget
+        if budget is not None:
+            shares.append(self._count / budget)
+        if self._settings.seconds is not None and self._finals is None:
             shares.append((self._before + spent) / self._settings.seconds)
         return min(max(shares), 1.0)
+
+    @property
+    def _budget(self) -> int | None:
+        """How many trials there will be, of the search or of its best that are trained from scratch."""
+        return self._settings.trials if self._finals is None else self._finals
+
+    @property
+    def _evaluator(self) -> str:
+        """What the numbers come from that are shown now."""
+        return self._settings.evaluator if self._finals is None else FROM_SCRATCH
+
+    def _doing(self) -> str:
+        return (
+            f"training the best {self._finals} from scratch" if self._finals != 1 else "training the best from scratch"
+        )
 
     def _bar(self) -> RenderableType:
         spent = self._spent()
@@ -117,12 +145,13 @@ class SearchProgress:
         return 0.0 if self._begin is None else time.monotonic() - self._begin
 
     def _note(self, record: Record) -> None:
-        self._count += 1
+        self._count += record.evaluator == self._evaluator
         self._stopped += record.trial.stopped is not None
         if record.trial.values is None:
             self._failed += 1
-        elif self._best is None or record.trial.values[0] > self._best:
-            self._best = record.trial.values[0]
+        else:
+            value = record.trial.values[0]
+            self._best[record.evaluator] = max(value, self._best.get(record.evaluator, value))
 
     def _number(self, measured: float) -> str:
         return shown(self._objective.value(measured), self._objective.name)
@@ -131,7 +160,7 @@ class SearchProgress:
         trial = record.trial
         if trial.values is None:
             return f"trial {trial.number}: failed: {trial.reason}"
-        best = trial.values[0] if self._best is None else self._best
+        best = self._best[record.evaluator]
         stopped = "" if trial.stopped is None else f"stopped at epoch {trial.stopped}, "
         return (
             f"trial {trial.number}: {self._objective.label} {self._number(trial.values[0])} "

@@ -72,6 +72,21 @@ TOP = 10
     "objective.  [default: full]",
 )
 @click.option(
+    "--evaluator",
+    metavar="NAME",
+    help="train trains every architecture from scratch; shared lets it inherit weights from those before it, trains it "
+    "for a few epochs, and trains the best from scratch in the end.  [default: train]",
+)
+@click.option(
+    "--sharing",
+    metavar="WHO",
+    help="What is inherited with --evaluator shared: homogeneous layers (same place, shapes, operator and activation) "
+    "alone, or all weights of the same name and shape.  [default: homogeneous]",
+)
+@click.option(
+    "--warm-up", type=int, metavar="EPOCHS", help="Epochs of a training with --evaluator shared.  [default: 15]"
+)
+@click.option(
     "--batches",
     metavar="WAY",
     help="How to train on a graph too large for memory: full, neighbours, clusters, random.  [default: auto]",
@@ -89,7 +104,12 @@ TOP = 10
     metavar="KEY=VALUE",
     help="An option of the controller, such as population=50. May be given several times.",
 )
-@click.option("--keep", type=int, help="How many of the best trials keep their weights.  [default: 5]")
+@click.option(
+    "--keep",
+    type=int,
+    help="How many of the best trials keep their weights; so many are trained from scratch in the end with --evaluator "
+    "shared.  [default: 5]",
+)
 @click.option("--storage", metavar="URL", help="An Optuna storage.  [default: a journal file in the run's folder]")
 @click.option("--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]")
 @click.option("--name", help="Name of the run.  [default: made of data, space and controller]")
@@ -155,7 +175,7 @@ def resume(run: str, trials: int | None, seconds: float | None, runs: str | None
 def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     """Run with a progress bar, then print and report; interrupted, say how to go on."""
     from nas.cli.progress import SearchProgress
-    from nas.study.records import stopped
+    from nas.study.records import searched, stopped
 
     console = stderr()
     console.print(f"run [bold]{folder.name}[/]: {headline(plan)}, on {plan.device}")
@@ -177,6 +197,8 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
         report = result.report()
     if early := len(stopped(result.records)):
         console.print(f"{early} of {len(result.records)} trainings were behind and stopped early ({settings.fidelity})")
+    if anew := len(result.records) - len(searched(result.records)):
+        console.print(f"the best {anew} were trained from scratch; the others shared weights")
     failed = len(result.records) - len(result.succeeded())
     if failed:
         console.print(f"{failed} of {len(result.records)} trials failed; nas show {folder.name} says why")

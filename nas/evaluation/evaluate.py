@@ -15,6 +15,7 @@ from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.memory import give_back_freed_memory
 from nas.evaluation.engine.prepare import without_preparation
 from nas.evaluation.engine.scoring import Scoring
+from nas.evaluation.inheriting import inherit, lent
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
 from nas.evaluation.portions.fitting import fitted
@@ -33,11 +34,13 @@ def evaluate(job: Job, task: Task) -> Outcome:
 
     Raises:
         OSError: if the weights cannot be written; that is not the candidate's fault.
+        RunError: if those that it inherits cannot be read; likewise.
     """
     begin = time.monotonic()
+    weights = lent(job.inherits or ())
     try:
         with memory_limit(job.memory, job.device):
-            trained, metrics, batches = _measured(job, task, begin)
+            trained, metrics, batches = _measured(job, task, begin, weights)
     except Failed as failure:
         return Outcome(seconds=time.monotonic() - begin, reason=str(failure))
     except (Exception, SystemExit) as error:
@@ -50,11 +53,14 @@ def evaluate(job: Job, task: Task) -> Outcome:
     return Outcome(metrics, metrics["seconds"], curve=trained.curve, stopped=trained.stopped, batches=batches)
 
 
-def _measured(job: Job, task: Task, begin: float) -> tuple[Trained, dict[str, float], str]:
+def _measured(
+    job: Job, task: Task, begin: float, weights: dict[str, torch.Tensor]
+) -> tuple[Trained, dict[str, float], str]:
     cuda = [torch.device(job.device)] if job.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(job.seed)
         model = load(job.source)().to(job.device)
+        inherited = inherit(model, weights)
         fit = fitted(job, task, model)
         scores = Scoring(predict) if fit.batches == "full" else predict  # portions live as long as a step
         with lowered(model, job.seed), fit.allocating(), products_in(job.precision):
@@ -79,7 +85,8 @@ def _measured(job: Job, task: Task, begin: float) -> tuple[Trained, dict[str, fl
         "latency": latency,
         "seconds": time.monotonic() - begin,
     }
-    return trained, trained.metrics | costs | dict(fit.metrics), fit.batches
+    shared = {} if job.inherits is None else {"inherited": inherited}
+    return trained, trained.metrics | costs | shared | dict(fit.metrics), fit.batches
 
 
 def latency_of(model: torch.nn.Module, task: Task) -> float:

@@ -25,6 +25,19 @@ class Rung:
 
 
 @dataclass(frozen=True)
+class Inherited:
+    """Weights of a finished trial that a network starts with.
+
+    Attributes:
+        file: safetensors.
+        names: pairs of the network's own name of a tensor and that in the file.
+    """
+
+    file: str
+    names: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Job:
     """A network to train.
 
@@ -43,6 +56,7 @@ class Job:
         batches: how a large graph is trained on: ``auto``, ``full``, ``neighbours``, ``clusters`` or ``random``, see
             ``nas.evaluation.portions.sampling``.
         precision: of the arithmetic, see ``nas.evaluation.precision``.
+        inherits: weights to start with in place of fresh ones; None where sharing is no question.
     """
 
     source: str
@@ -58,6 +72,7 @@ class Job:
     rungs: tuple[Rung, ...] = ()
     batches: str = "auto"
     precision: str = "float32"
+    inherits: tuple[Inherited, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,8 @@ class Outcome:
     Attributes:
         metrics: ``valid_<metric>``, ``test_<metric>`` and the loss of both splits, at the best epoch; ``params``,
             ``bytes``, ``latency``, ``seconds``, ``epochs`` trained and ``best_epoch``; of a training in portions also
-            ``parts``, ``approximate_evaluation`` and ``full_batch_mib``. Empty if the job failed.
+            ``parts``, ``approximate_evaluation`` and ``full_batch_mib``; where weights are shared ``inherited``, the
+            share of the trainable weights that another trial lent. Empty if the job failed.
         seconds: wall-clock time.
         reason: why it failed, or None.
         curve: ``(epoch, value)`` of the choosing metric at every look at the validation split.

@@ -17,6 +17,7 @@ from nas.report.marks import (
     Point,
     clipped,
     cross,
+    diamond,
     dots,
     frame,
     polyline,
@@ -25,14 +26,17 @@ from nas.report.marks import (
 )
 from nas.report.scales import Scale, around, clock
 from nas.report.view import View, label, number
-from nas.study.records import Record, finished, stopped
+from nas.study.records import Record, finished
 
 CURVES = 200
 """So many learning curves at most are drawn."""
 
 
 def best_so_far(view: View, *, against: str) -> str:
-    """The first objective of every trial and the best until then, against ``trials`` or ``time``."""
+    """The first objective of every trial and the best until then, against ``trials`` or ``time``.
+
+    After a search with shared weights those trained from scratch have a mark of their own, and no part in the curve.
+    """
     objective, done = view.objectives[0], finished(view.records)
     where = _place(view.records, against)
     high = max(where(r) for r in view.records)
@@ -41,12 +45,16 @@ def best_so_far(view: View, *, against: str) -> str:
     y = _robust(values, objective.maximise)
     floor = HEIGHT - BOTTOM - 6 if objective.maximise else TOP + 6
 
-    whole, early, outside = list[Point](), list[Point](), list[Point]()
+    whole, early, again, outside = list[Point](), list[Point](), list[Point](), list[Point]()
     for record, value in zip(done, values, strict=True):
+        group = whole if record.trial.stopped is None else early
+        if view.shared and record.from_scratch:
+            group = again
         inside = y.low <= value <= y.high
-        group = outside if not inside else whole if record.trial.stopped is None else early
+        group = group if inside else outside
         group.append((x(where(record)), y(value) if inside else floor, _title(view, record)))
     marks = dots(early, "dot faint") + dots(whole, "dot")
+    marks += "".join(diamond(*point, "scratch") for point in again)
     marks += "".join(triangle(point, down=objective.maximise) for point in outside)
     marks += "".join(
         cross(x(where(r)), HEIGHT - BOTTOM, f"trial {r.trial.number} failed: {r.trial.reason}")
@@ -55,7 +63,10 @@ def best_so_far(view: View, *, against: str) -> str:
     )
     title = f"time ({clock(max(r.elapsed for r in view.records))[1]})" if against == "time" else "trials"
     body = frame(x, y, against, objective.name, title, label(objective))
-    legend = [("line", "best so far"), ("dot", "a trial")]
+    shared = " with shared weights" if view.shared else ""
+    legend = [("line", f"best so far{shared}"), ("dot", "a trial")]
+    if again:
+        legend.append(("scratch", "trained from scratch"))
     if early:
         legend.append(("dot faint", "stopped early"))
     if outside:
@@ -67,9 +78,12 @@ def best_so_far(view: View, *, against: str) -> str:
 
 
 def pareto(view: View, second: int) -> str:
-    """The first objective against another one; the front is that of all objectives."""
+    """The first objective against another one; the front is that of all objectives.
+
+    Where trials were trained from scratch after a search with shared weights, these are all that is drawn.
+    """
     across, up = view.objectives[second], view.objectives[0]
-    done, best = finished(view.records), view.front
+    done, best = view.retrained or finished(view.records), view.front
     xs = [_natural(view, r, second) for r in done]
     ys = [_natural(view, r) for r in done]
     x = around(xs, LEFT, WIDTH - RIGHT)
@@ -100,12 +114,12 @@ def pareto(view: View, second: int) -> str:
 def learning(view: View) -> str:
     """The metric that chooses the best epoch, at every look at the validation split; of many trials some of each rank.
 
-    Epochs are on a logarithmic axis where trainings were stopped, most of which end soon.
+    Epochs are on a logarithmic axis where trainings were stopped or had shared weights, most of which end soon.
     """
     curved = [r for r in view.best if r.trial.curve]
     drawn = curved[:: -(-len(curved) // CURVES)]
     metric = METRICS[view.tested[0]]
-    early = stopped(drawn)
+    early = [r for r in drawn if _short(r)]
     epochs = [at for r in drawn for at, _ in r.trial.curve]
     x = Scale(min(epochs) if early else 0.0, max(epochs), LEFT, WIDTH - RIGHT, log=bool(early))
     y = _most([v for r in drawn for _, v in r.trial.curve if v == v], metric.larger_is_better)
@@ -115,19 +129,27 @@ def learning(view: View) -> str:
         return polyline(points, kind, _title(view, record))
 
     def end(record: Record) -> Point:
-        """Where a training was stopped."""
+        """Where a training was stopped, or ended that began with shared weights."""
         at, value = record.trial.curve[-1]
-        return x(at), y(_clamped(value, y)), f"{_title(view, record)}, stopped at epoch {at}"
+        ended = f"{'stopped' if record.from_scratch else 'ended'} at epoch {at}"
+        return x(at), y(_clamped(value, y)), f"{_title(view, record)}, {ended}"
 
     winner, others = drawn[0], drawn[:0:-1]
-    lines = "".join(line(r, "curve faint") for r in others if r.trial.stopped is not None)
+    lines = "".join(line(r, "curve faint") for r in others if _short(r))
     lines += dots([end(r) for r in early], "dot faint")
-    lines += "".join(line(r, "curve") for r in others if r.trial.stopped is None) + line(winner, "best")
+    lines += "".join(line(r, "curve") for r in others if not _short(r)) + line(winner, "best")
     title = f"epochs{' (logarithmic)' if early else ''}"
     body = frame(x, y, "epochs", metric.name, title, f"validation {metric.name}") + clipped(lines)
-    legend = [("line", "the winner"), ("curve", "trained in full")]
-    legend += [("curve faint", "stopped early")] if early else []
+    legend = [("line", "the winner")]
+    legend += (
+        [("curve", "trained from scratch" if view.shared else "trained in full")] if len(early) < len(drawn) else []
+    )
+    legend += [("curve faint", "with shared weights" if view.shared else "stopped early")] if early else []
     return svg(f"Learning curves: validation {metric.name} against epochs", body, legend)
+
+
+def _short(record: Record) -> bool:
+    return record.trial.stopped is not None or not record.from_scratch
 
 
 def _place(records: Sequence[Record], against: str) -> Callable[[Record], float]:
@@ -176,11 +198,11 @@ def _natural(view: View, record: Record, objective: int = 0) -> float:
 
 def _curve(view: View, where: Callable[[Record], float], x: Scale, y: Scale) -> str:
     path, best = "", -math.inf
-    for record in view.records:
+    for record in view.searched:
         if record.trial.values is None or record.trial.values[0] <= best:
             continue
         best = record.trial.values[0]
         value = _natural(view, record)
         across, up = x(where(record)), y(_clamped(value, y))
         path += f"H{across:.1f}V{up:.1f}" if path else f"M{across:.1f} {up:.1f}"
-    return f"<path class='best' d='{path}H{x(max(where(r) for r in view.records)):.1f}'/>"
+    return f"<path class='best' d='{path}H{x(max(where(r) for r in view.searched)):.1f}'/>"

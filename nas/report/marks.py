@@ -17,23 +17,27 @@ Point = tuple[float, float, str]
 
 
 def frame(x: Scale, y: Scale, x_name: str, y_name: str, x_title: str, y_title: str) -> str:
-    """Grid, ticks and titles."""
-    x_ticks, y_ticks = x.ticks(6), y.ticks(7)
-    if x_name in ("trials", "epochs"):
-        x_ticks = [t for t in x_ticks if t == round(t)]
-    x_text, x_unit = printer(x_name, x_ticks)
-    y_text, y_unit = printer(y_name, y_ticks)
-    base = HEIGHT - BOTTOM
-    parts = [f"<path class='grid' d='M{LEFT} {y(t):.1f}H{WIDTH - RIGHT}'/>" for t in y_ticks]
-    parts.append(f"<path class='axis' d='M{LEFT} {base}H{WIDTH - RIGHT}'/>")
-    for t in y_ticks:
-        parts.append(f"<text class='tick' x='{LEFT - 8}' y='{y(t) + 4:.1f}' text-anchor='end'>{y_text(t)}</text>")
-    for t in x_ticks:
+    """Grid, ticks and titles, around the field that the two axes span."""
+    ticks = y.ticks(7)
+    text, unit = printer(y_name, ticks)
+    parts = [f"<path class='grid' d='M{x.start} {y(t):.1f}H{x.end}'/>" for t in ticks]
+    for t in ticks:
+        parts.append(f"<text class='tick' x='{x.start - 8}' y='{y(t) + 4:.1f}' text-anchor='end'>{text(t)}</text>")
+    parts.append(f"<text class='axis-title' x='4' y='{y.end - 18}'>{_with(y_title, unit)}</text>")
+    return "".join(parts) + across(x, y.start, x_name, x_title)
+
+
+def across(x: Scale, base: float, name: str, title: str) -> str:
+    """The lower axis with its ticks and title."""
+    ticks = x.ticks(6)
+    if name in ("trials", "epochs"):
+        ticks = [t for t in ticks if t == round(t)]
+    text, unit = printer(name, ticks)
+    parts = [f"<path class='axis' d='M{x.start} {base}H{x.end}'/>"]
+    for t in ticks:
         parts.append(f"<path class='axis' d='M{x(t):.1f} {base}v5'/>")
-        parts.append(f"<text class='tick' x='{x(t):.1f}' y='{base + 19}' text-anchor='middle'>{x_text(t)}</text>")
-    x_title, y_title = _with(x_title, x_unit), _with(y_title, y_unit)
-    parts.append(f"<text class='axis-title' x='{WIDTH - RIGHT}' y='{HEIGHT - 8}' text-anchor='end'>{x_title}</text>")
-    parts.append(f"<text class='axis-title' x='4' y='16'>{y_title}</text>")
+        parts.append(f"<text class='tick' x='{x(t):.1f}' y='{base + 19}' text-anchor='middle'>{text(t)}</text>")
+    parts.append(f"<text class='axis-title' x='{x.end}' y='{base + 40}' text-anchor='end'>{_with(title, unit)}</text>")
     return "".join(parts)
 
 
@@ -76,11 +80,33 @@ def cross(a: float, b: float, title: str) -> str:
     return f"<path class='cross' d='M{a - 3.5:.1f} {b - 3.5:.1f}l7 7m0 -7l-7 7'><title>{escape(title)}</title></path>"
 
 
-def svg(summary: str, body: str, legend: Sequence[tuple[str, str]]) -> str:
-    """The figure: what screen readers say of it, its marks, and the kinds of marks with their names."""
+def diamond(a: float, b: float, title: str, kind: str) -> str:
+    """What stands out among other marks."""
+    said = f"<title>{escape(title)}</title>" if title else ""
+    return f"<path class='{kind}' d='M{a:.1f} {b - 4:.1f}l4 4l-4 4l-4 -4z'>{said}</path>"
+
+
+def step(a: float, top: float, bottom: float, title: str = "", *, better: bool = False, width: float = 2.0) -> str:
+    """What stands for a change in a trial; where the trial became the best it is taller and has a head."""
+    said = f"<title>{escape(title)}</title>" if title else ""
+    if not better:
+        return (
+            f"<path class='step' stroke-width='{width:.3g}' d='M{a:.1f} {top + 3:.1f}V{bottom - 3:.1f}'>{said}</path>"
+        )
+    line = f"<path class='step better' d='M{a:.1f} {top:.1f}V{bottom:.1f}'>{said}</path>"
+    return line + diamond(a, top + 2, title, "step better")
+
+
+def svg(summary: str, body: str, legend: Sequence[tuple[str, str]], size: tuple[float, float] = (WIDTH, HEIGHT)) -> str:
+    """The figure: what screen readers say of it, its marks, and the kinds of marks with their names.
+
+    One that is wider than the others spans the page, and is moved sideways where the page is narrow.
+    """
     keys = "".join(f"<span><svg viewBox='0 0 18 12' aria-hidden='true'>{_key(k)}</svg>{t}</span>" for k, t in legend)
-    named = f"viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{escape(summary)}'"
-    return f"<figure class='chart'><svg {named}>{body}</svg><figcaption class='legend'>{keys}</figcaption></figure>"
+    named = f"viewBox='0 0 {size[0]} {size[1]}' role='img' aria-label='{escape(summary)}'"
+    caption = f"<figcaption class='legend'>{keys}</figcaption>" if legend else ""
+    kind = "chart wide scroll" if size[0] > WIDTH else "chart"
+    return f"<figure class='{kind}'><svg {named}>{body}</svg>{caption}</figure>"
 
 
 def _key(kind: str) -> str:
@@ -95,5 +121,11 @@ def _key(kind: str) -> str:
             return "<path class='far' d='M5 3h8l-4 7z'/>"
         case "cross":
             return "<path class='cross' d='M5.5 2.5l7 7m0 -7l-7 7'/>"
+        case "scratch":
+            return diamond(9, 6, "", "scratch")
+        case "step":
+            return step(9, -1, 13)
+        case "step better":
+            return step(9, 3, 12, better=True)
         case _:
             return f"<circle class='{kind}' cx='9' cy='6' r='3.5'/>"

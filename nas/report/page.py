@@ -12,7 +12,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from nas.report import charts
+from nas.report import charts, sharing
 from nas.report.drawing import draw
 from nas.report.importance import NoImportanceError, importance
 from nas.report.trials import SORT, failures, trials
@@ -21,7 +21,7 @@ from nas.searchspace.errors import NasError
 from nas.searchspace.source import source
 from nas.searchspace.task import SPLITS
 from nas.settings import Settings
-from nas.study.records import Record, stopped
+from nas.study.records import Record, finished, stopped
 
 __all__ = ["View", "render", "write"]
 
@@ -109,11 +109,13 @@ def _answer(view: View, best: list[Record]) -> str:
     known = [(c, value) for c in view.columns if (value := view.measured(winner, c.key)) is not None]
     scores = [f"<b>{number(c.name, value)}</b> {escape(c.title)}" for c, value in known]
     of = f"the best of {len(best):,} finished trials" if len(best) > 1 else "the only one that finished"
+    if view.shared:
+        of = sharing.standing(view)
     text = f"Trial {winner.trial.number} is {of}: {listed(scores)}."
     if (size := len(view.front) if len(view.objectives) > 1 else 0) > 1:
         text += f" It is one of {size:,} on the Pareto front of {escape(listed([label(o) for o in view.objectives]))}."
     total = max(r.elapsed for r in view.records)
-    text += f" It was found after {duration(winner.elapsed)} of {duration(total)} of searching"
+    text += f" It was found after {duration(sharing.proposal(view, winner).elapsed)} of {duration(total)} of searching"
     if early := len(stopped(best)):
         text += f"; {plural(early, 'training')} {'was' if early == 1 else 'were'} stopped early"
     return text + (f"; {plural(failed, 'trial')} failed." if failed else ".")
@@ -125,8 +127,9 @@ def _tiles(view: View, winner: Record) -> str:
     early = len(stopped(view.best))
     tiles.append(
         (
-            f"{len(view.best):,}",
+            f"{len(finished(view.searched)):,}",
             "trials finished"
+            + (f" with shared weights, {len(view.retrained):,} trained from scratch" if view.shared else "")
             + (f", {early:,} of them stopped early" if early else "")
             + (f", {failed:,} failed" if failed else ""),
         )
@@ -139,8 +142,9 @@ def _tiles(view: View, winner: Record) -> str:
 def _selection(view: View) -> str:
     first = view.objectives[0]
     by = f"the {label(first)}" if first.key.startswith("valid_") else label(first)
+    chosen = sharing.selection(view, by) if view.shared else f"Trials were ranked by {by}."
     return (
-        f"<p class='muted small'>Trials were ranked by {escape(by)}. The weights of a trial are those of its best "
+        f"<p class='muted small'>{escape(chosen)} The weights of a trial are those of its best "
         "epoch on the validation split. The test split was scored once per trial with these weights and was not used "
         "to select anything.</p>"
     )
@@ -158,6 +162,8 @@ def _learning(view: View) -> str:
     epochs = sum(r.trial.metrics.get("epochs", 0.0) for r in view.records)
     text = f"The trials were trained for {number('epochs', epochs)} epochs in all. A training ends when its epochs or "
     text += "its patience do."
+    if view.shared:
+        text = sharing.trained(view)
     if early:
         places = sorted({r.trial.stopped for r in early if r.trial.stopped is not None})
         text += (
@@ -205,7 +211,9 @@ def _winner(view: View, winner: Record) -> str:
         code = ""
     knobs = [(path, str(value)) for path, value in view.space.knobs(architecture).items()]
     found = winner.trial.metrics
-    trained = f"<p class='muted small'>Proposed by {escape(winner.origin)}, trained in {duration(winner.trial.seconds)}"
+    how = "" if not view.shared else " from scratch after the search" if winner.from_scratch else " with shared weights"
+    trained = f"<p class='muted small'>Proposed by {escape(sharing.proposal(view, winner).origin)}, "
+    trained += f"trained{how} in {duration(winner.trial.seconds)}"
     if "epochs" in found:
         trained += f": {number('epochs', found['epochs'])} epochs"
         trained += f", of which {number('epochs', found['best_epoch'])} was the best" if "best_epoch" in found else ""
@@ -226,10 +234,10 @@ def _importances(view: View) -> str:
     for i, objective in enumerate(view.objectives):
         title = f"<h3>{escape(label(objective))}</h3>" if several else ""
         try:
-            parts.append(f"<div>{title}{_bars(importance(view.space, view.records, i))}</div>")
+            parts.append(f"<div>{title}{_bars(importance(view.space, view.searched, i))}</div>")
         except NoImportanceError as why:
             return f"<p>{escape(str(why))}</p>"
-    few = len(view.best) < 50
+    few = len(finished(view.searched)) < 50
     return (
         "<p>The share of each knob in what sets the best trials apart from all of them (PED-ANOVA)."
         f"{' With so few trials this is a hint, no more.' if few else ''}</p>"

@@ -52,10 +52,10 @@ def _step(least: float) -> float:
     return next(p * power for p in (1, 2, 5, 10) if p * power >= least * (1 - 1e-9))
 
 
-def around(values: Sequence[float], start: float, end: float) -> Scale:
-    """An axis that holds all values, with a little room on both sides; logarithmic where they span decades."""
+def around(values: Sequence[float], start: float, end: float, *, decades: bool = True) -> Scale:
+    """An axis that holds all values, with a little room on both sides; logarithmic where they span ``decades``."""
     low, high = min(values), max(values)
-    if low > 0 and high / low > 20:
+    if decades and low > 0 and high / low > 20:
         room = (high / low) ** 0.06
         return Scale(low / room, high * room, start, end, log=True)
     room = max(0.06 * (high - low), 1e-6 * max(abs(low), abs(high))) if high > low else 0.05 * abs(high) or 1.0

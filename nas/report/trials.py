@@ -52,7 +52,10 @@ def trials(view: View) -> str:
         state = "failed" if trial.values is None else "front" if trial.number in on else "finished"
         if trial.stopped is not None:
             state = f"stopped at {trial.stopped}"
-        kind = {"failed": " failed", "front": " onfront"}.get(state, "" if trial.stopped is None else " muted")
+        elif view.shared and state == "finished":
+            state = "from scratch" if record.from_scratch else "shared weights"
+        faint = trial.stopped is not None or not record.from_scratch
+        kind = {"failed": " failed", "front": " onfront"}.get(state, " muted" if faint else "")
         cells = [f"<td>{trial.number}</td>", f"<td class='words{kind}'>{state}</td>"]
         cells += [_cell(c.name, view.measured(record, c.key)) for c in columns]
         cells.append(f"<td data-value='{trial.seconds:.6g}'>{duration(trial.seconds)}</td>")
@@ -62,6 +65,8 @@ def trials(view: View) -> str:
         rows.append(f"<tr{won}>{''.join(cells)}</tr>")
     left_out = len(view.records) - len(shown)
     note = "Best first; a click on a heading sorts, one on an architecture shows all of it."
+    if view.shared:
+        note += " Trials trained from scratch stand before those with shared weights: the two cannot be compared."
     if left_out:
         note += f" The table holds the best {ROWS:,}; {left_out:,} more are not shown."
     return (

@@ -13,7 +13,7 @@ from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import Settings
 from nas.study.objectives import COSTS, Objective
-from nas.study.records import Record, front, ranked
+from nas.study.records import Record, front, ranked, searched
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,21 @@ class View:
     def front(self) -> list[Record]:
         """The Pareto front, best first by the first objective."""
         return front(self.records)
+
+    @cached_property
+    def searched(self) -> list[Record]:
+        """The trials that the search proposed."""
+        return searched(self.records)
+
+    @property
+    def shared(self) -> bool:
+        """Whether the search was one with shared weights."""
+        return any(not r.from_scratch for r in self.records)
+
+    @property
+    def retrained(self) -> list[Record]:
+        """The best of a search with shared weights that were trained from scratch after it, best first."""
+        return [r for r in self.best if r.from_scratch] if self.shared else []
 
     @property
     def tested(self) -> tuple[str, ...]:

@@ -53,6 +53,9 @@ class RunFolder:
     def weights(self, number: int) -> Path:
         return self.path / "weights" / f"{number}.safetensors"
 
+    def shared(self, number: int) -> Path:
+        return self.path / "shared" / f"{number}.safetensors"
+
     def exists(self) -> bool:
         return (self.path / SETTINGS).is_file()
 

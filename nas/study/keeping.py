@@ -1,20 +1,29 @@
-"""Which trials keep their weights: the best few, and the Pareto front."""
+"""Which trials are worth keeping: the best few, and the Pareto front."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nas.study.folder import RunFolder
 from nas.study.records import Record, front, ranked
 
 FRONT = 50
-"""The most trials of the Pareto front that keep their weights."""
+"""The most trials of the Pareto front that are kept."""
+
+
+def worth_keeping(records: Sequence[Record], best: int) -> list[Record]:
+    """The best so many by the first objective; of several objectives also the front."""
+    first = ranked(records)
+    several = bool(first) and len(first[0].trial.values or ()) > 1  # of one objective the front is its ties
+    chosen = [*first[:best], *(front(records)[:FRONT] if several else ())]
+    return list({r.trial.number: r for r in chosen}.values())
 
 
 class Keeper:
     """Keeps the weights of the best trials so far and deletes those of the others.
 
-    Trials that were stopped early keep none: whoever asks for their weights wants them trained in full.
+    Trials that were stopped early or had shared weights keep none: whoever asks for their weights wants them trained
+    in full.
     """
 
     def __init__(self, folder: RunFolder, best: int, records: Iterable[Record]) -> None:
@@ -33,8 +42,5 @@ class Keeper:
                 self._folder.weights(old.trial.number).unlink(missing_ok=True)
 
     def _chosen(self, record: Record) -> list[Record]:
-        candidates = [r for r in (*self._kept, record) if r.trial.stopped is None]
-        best = ranked(candidates)
-        several = bool(best) and len(best[0].trial.values or ()) > 1  # of one objective the front is its ties
-        chosen = [*best[: self._best], *(front(candidates)[:FRONT] if several else ())]
-        return list({r.trial.number: r for r in chosen}.values())
+        candidates = [r for r in (*self._kept, record) if r.trial.stopped is None and r.from_scratch]
+        return worth_keeping(candidates, self._best)

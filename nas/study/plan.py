@@ -156,7 +156,8 @@ def resume(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Sea
     """
     where = folder.store(plan.settings)
     repair(folder.journal)
-    if not Store.begun(where, folder.name) and not folder.weights(0).parent.exists():  # killed before its first trial
+    some = folder.weights(0).parent.exists() or folder.shared(0).parent.exists()
+    if not some and not Store.begun(where, folder.name):  # killed before its first trial
         return start(plan, folder, watcher)
     store = Store.open(where, folder.name, plan.header(), plan.space, plan.objectives)
     return _search(plan, folder, store, watcher)

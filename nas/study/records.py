@@ -8,6 +8,9 @@ from typing import Any
 
 from nas.controllers.base import Trial
 
+FROM_SCRATCH = "train"
+"""The evaluator whose numbers are final."""
+
 
 @dataclass(frozen=True)
 class Repeat:
@@ -28,6 +31,8 @@ class Record:
         repeats: what the controller proposed, and was told at once, since the trial before this one.
         seed: of the training.
         bracket: the group of trials with which its learning curve is compared, see ``nas.study.fidelity``.
+        evaluator: what its numbers come from: ``train``, a training from scratch, or ``shared`` weights. Those of one
+            cannot be compared with those of another.
     """
 
     trial: Trial
@@ -36,6 +41,19 @@ class Record:
     repeats: tuple[Repeat, ...] = ()
     seed: int = 0
     bracket: int = 0
+    evaluator: str = FROM_SCRATCH
+
+    @property
+    def from_scratch(self) -> bool:
+        return self.evaluator == FROM_SCRATCH
+
+
+def searched(records: Sequence[Record]) -> list[Record]:
+    """Those that the search proposed; the others are its best ones, trained from scratch in the end.
+
+    All that a search proposes is evaluated in one way, so the first trial tells.
+    """
+    return [r for r in records if r.evaluator == records[0].evaluator]
 
 
 def finished(records: Sequence[Record]) -> list[Record]:
@@ -49,13 +67,17 @@ def stopped(records: Sequence[Record]) -> list[Record]:
 
 
 def ranked(records: Sequence[Record]) -> list[Record]:
-    """Best first by the first objective; of equals the earlier one is first."""
-    return sorted(finished(records), key=lambda r: (-_values(r)[0], r.trial.number))
+    """Best first by the first objective, of equals the earlier one; those not trained from scratch come last."""
+    return sorted(finished(records), key=lambda r: (not r.from_scratch, -_values(r)[0], r.trial.number))
 
 
 def front(records: Sequence[Record]) -> list[Record]:
-    """The Pareto front: records that no other one equals in all objectives and beats in one. Best first."""
+    """The Pareto front: records that no other one equals in all objectives and beats in one. Best first.
+
+    It is the front of those that were trained from scratch, if any was.
+    """
     done = finished(records)
+    done = [r for r in done if r.from_scratch] or done
     return ranked([r for r in done if not any(_dominates(_values(o), _values(r)) for o in done)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,18 +12,22 @@ from typing import Any, Protocol
 
 from nas.controllers.base import Controller, Trial
 from nas.evaluation.executors import Executor
-from nas.evaluation.job import Job, Outcome
+from nas.evaluation.job import Inherited, Job, Outcome
+from nas.evaluation.train import pace
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
-from nas.settings import Settings
+from nas.settings import WARM_UP, Settings
 from nas.study.fidelity import bracket, rungs
+from nas.study.finals import finalists, untrained
 from nas.study.folder import RunFolder
 from nas.study.keeping import Keeper
 from nas.study.objectives import Objective
-from nas.study.records import Record, Repeat
+from nas.study.records import FROM_SCRATCH, Record, Repeat, searched
+from nas.study.replay import retell, tell_repeat
+from nas.study.sharing import Lenders
 from nas.study.store import Store
 
 IN_A_ROW = 50
@@ -41,6 +45,12 @@ class Watcher(Protocol):
     def recorded(self, record: Record) -> None:
         """A trial was stored."""
 
+    def finals(self, total: int, done: int) -> None:
+        """From now on the best trials are trained from scratch, ``total`` of which ``done`` are stored already."""
+
+    def noted(self, note: str) -> None:
+        """Something that the user should know."""
+
 
 class Silent:
     """A watcher that says nothing."""
@@ -49,6 +59,12 @@ class Silent:
         """Nothing."""
 
     def recorded(self, record: Record) -> None:
+        """Nothing."""
+
+    def finals(self, total: int, done: int) -> None:
+        """Nothing."""
+
+    def noted(self, note: str) -> None:
         """Nothing."""
 
 
@@ -60,6 +76,8 @@ class _Running:
     origin: str
     repeats: tuple[Repeat, ...]
     weights: Path
+    evaluator: str
+    inherits: tuple[Inherited, ...] | None = None
     bracket: int = 0
     again: list[Any] = field(default_factory=list)
 
@@ -104,7 +122,8 @@ class Search:
         self._store, self._folder, self._device, self._memory = store, folder, device, memory
         self._watcher: Watcher = watcher or Silent()
         self._keeper = Keeper(folder, settings.keep, self.records)
-        self._known: dict[Any, Record] = {space.canonical(r.trial.architecture): r for r in self.records}
+        self._searched = searched(self.records)
+        self._known: dict[Any, Record] = {space.canonical(r.trial.architecture): r for r in self._searched}
         self._running: dict[Any, _Running] = {}
         self._before = self.records[-1].elapsed if self.records else 0.0
         self._launched = 0
@@ -112,11 +131,14 @@ class Search:
         self._metrics = tuple(dict.fromkeys([*metrics, task.metric]))
         for left in (folder.path / "weights").glob("*running-*"):  # by a killed process
             left.unlink(missing_ok=True)
-        for record in self.records:
+        self._lenders = None
+        if settings.evaluator == "shared":
+            self._lenders = Lenders(folder, task, settings.sharing, self._searched)
+        for record in self._searched:
             self._replay(record)
 
     def run(self, executor: Executor) -> None:
-        """Go on until the budget is spent or the space is exhausted.
+        """Go on until the budget is spent or the space is exhausted, and train the best if no trial was trained.
 
         Raises:
             RunError: if a trial cannot be stored; the ones before it are safe.
@@ -124,17 +146,17 @@ class Search:
         """
         self._begin = time.monotonic()
         self._watcher.started(self.records)
-        futures: dict[Future[Outcome], Any] = {}
+        for note in self._lenders.notes if self._lenders else ():
+            self._watcher.noted(note)
         try:
             with executor:
-                while True:
-                    while len(futures) < executor.slots and self._may_start(len(futures)):
-                        self._launch(executor, futures)
-                    if not futures:
-                        return
-                    done, _ = wait(futures, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        self._finish(futures.pop(future), self._outcome(future))
+                self._evaluate(executor, self._next)
+                best = finalists(self.records, self.settings.keep)
+                left = untrained(self.records, self.settings.keep, self.space)
+                if left:
+                    self._watcher.finals(len(best), len(best) - len(left))
+                    finals = iter(left)
+                    self._evaluate(executor, lambda: self._final(next(finals, None)))
         finally:
             for running in self._running.values():
                 running.weights.unlink(missing_ok=True)
@@ -146,21 +168,34 @@ class Search:
 
     # one trial
 
-    def _may_start(self, running: int) -> bool:
-        trials, seconds = self.settings.trials, self.settings.seconds
-        if self.exhausted or (trials is not None and len(self.records) + running >= trials):
-            return False
-        return seconds is None or self.elapsed() < seconds
+    def _evaluate(self, executor: Executor, following: Callable[[], _Running | None]) -> None:
+        """Evaluate what follows until nothing does, though all that was begun is finished."""
+        futures: dict[Future[Outcome], Any] = {}
+        while True:
+            while len(futures) < executor.slots and (proposal := following()) is not None:
+                self._launch(proposal, executor, futures)
+            if not futures:
+                return
+            done, _ = wait(futures, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._finish(futures.pop(future), self._outcome(future))
 
-    def _launch(self, executor: Executor, futures: dict[Future[Outcome], Any]) -> None:
+    def _next(self) -> _Running | None:
+        """What the controller proposes next; None when it waits for results, or the search is at its end."""
+        trials, seconds = self.settings.trials, self.settings.seconds
+        if self.exhausted or (trials is not None and len(self._searched) + len(self._running) >= trials):
+            return None
+        if seconds is not None and self.elapsed() >= seconds:
+            return None
         proposal = self._propose()
-        if proposal is None:
-            self.exhausted = not self._running
-            if self._running:  # the controller waits for results: let one come in
-                futures_done, _ = wait(futures, return_when=FIRST_COMPLETED)
-                for future in futures_done:
-                    self._finish(futures.pop(future), self._outcome(future))
-            return
+        self.exhausted = proposal is None and not self._running
+        return proposal
+
+    def _final(self, record: Record | None) -> _Running | None:
+        """The training from scratch of a trial that had none."""
+        return None if record is None else self._proposal(record.trial.architecture, record.origin, (), FROM_SCRATCH)
+
+    def _launch(self, proposal: _Running, executor: Executor, futures: dict[Future[Outcome], Any]) -> None:
         key = self.space.canonical(proposal.architecture)
         self._running[key] = proposal
         try:
@@ -176,10 +211,17 @@ class Search:
     def _job(self, proposal: _Running) -> Job:
         settings = self.settings
         recipe = recipe_of(proposal.architecture, self.task, settings)
+        every = settings.validate_every
+        if proposal.evaluator == "shared":
+            every = every or pace(recipe.epochs)  # that of the whole training: looking at each epoch would cost more
+            recipe = replace(recipe, epochs=min(recipe.epochs, settings.warm_up or WARM_UP))
         number = len(self.records) + len(self._running) - 1  # with itself; its own number if it is the next to finish
         proposal.bracket = bracket(settings.fidelity, number, recipe.epochs)
+        text = source(proposal.architecture, self.task)
+        if self._lenders and proposal.evaluator == "shared":
+            proposal.inherits = self._lenders.inherits(proposal.architecture)
         return Job(
-            source=source(proposal.architecture, self.task),
+            source=text,
             recipe=recipe,
             seed=settings.seed,
             metrics=self._metrics,
@@ -188,10 +230,11 @@ class Search:
             seconds=settings.trial_seconds,
             memory=settings.trial_memory or self._memory,
             weights=str(proposal.weights),
-            validate_every=settings.validate_every,
+            validate_every=every,
             batches=settings.batches,
             precision=settings.precision,
             rungs=rungs(settings.fidelity, proposal.bracket, recipe.epochs, self.records, self.objectives[0].maximise),
+            inherits=proposal.inherits,
         )
 
     def _propose(self) -> _Running | None:
@@ -209,19 +252,23 @@ class Search:
             elif key in self._running:
                 self._running[key].again.append(architecture)
             else:
-                return self._proposal(architecture, self.settings.controller, repeats)
+                return self._proposal(architecture, self.settings.controller, repeats, self.settings.evaluator)
         unknown = self._unknown()
-        return None if unknown is None else self._proposal(unknown, "random", repeats)
+        return None if unknown is None else self._proposal(unknown, "random", repeats, self.settings.evaluator)
 
-    def _proposal(self, architecture: Any, origin: str, repeats: Sequence[Repeat]) -> _Running:
+    def _proposal(self, architecture: Any, origin: str, repeats: Sequence[Repeat], evaluator: str) -> _Running:
         self._launched += 1
-        weights = self._folder.path / "weights" / f"running-{self._launched}.safetensors"
-        return _Running(architecture, origin, tuple(repeats), weights)
+        weights = self._home(evaluator, 0).with_name(f"running-{self._launched}.safetensors")
+        return _Running(architecture, origin, tuple(repeats), weights, evaluator)
+
+    def _home(self, evaluator: str, number: int) -> Path:
+        """Where the weights of a trial go."""
+        return self._folder.shared(number) if evaluator == "shared" else self._folder.weights(number)
 
     def _unknown(self) -> Any:
         """A random network that is neither known nor running, or None if there is none left."""
         taken = self._known.keys() | self._running.keys()
-        rng = random.Random(f"{self.settings.seed}/unknown/{len(self.records) + len(self._running)}")
+        rng = random.Random(f"{self.settings.seed}/unknown/{len(self._searched) + len(self._running)}")
         for _ in range(1000):
             drawn = self.space.sample(rng)
             if self.space.canonical(drawn) not in taken:
@@ -246,13 +293,27 @@ class Search:
     def _finish(self, key: Any, outcome: Outcome) -> None:
         running = self._running.pop(key)
         trial = self._trial(running, outcome)
-        record = Record(trial, self.elapsed(), running.origin, running.repeats, self.settings.seed, running.bracket)
+        record = Record(
+            trial,
+            self.elapsed(),
+            running.origin,
+            running.repeats,
+            self.settings.seed,
+            running.bracket,
+            running.evaluator,
+        )
         if running.weights.is_file():
-            running.weights.replace(self._folder.weights(trial.number))
+            running.weights.replace(self._home(running.evaluator, trial.number))
         self._store.add(record)
         self.records.append(record)
-        self._known[key] = record
         self._keeper.add(record)
+        if running.evaluator != self.settings.evaluator:  # of no concern to the search
+            self._watcher.recorded(record)
+            return
+        self._searched.append(record)
+        self._known[key] = record
+        if self._lenders:
+            self._lenders.add(record, {each.file for r in self._running.values() for each in r.inherits or ()})
         self.controller.tell([trial])
         self._watcher.recorded(record)
         for architecture in running.again:
@@ -272,10 +333,7 @@ class Search:
     # what is known already
 
     def _tell_repeat(self, repeat: Repeat) -> None:
-        known = self.records[repeat.of].trial
-        self.controller.tell([replace(known, architecture=repeat.architecture)])
+        tell_repeat(self.controller, repeat, self.records)
 
     def _replay(self, record: Record) -> None:
-        for repeat in record.repeats:
-            self._tell_repeat(repeat)
-        self.controller.tell([record.trial])
+        retell(self.controller, record, self.records)

@@ -24,7 +24,7 @@ from nas.controllers.optuna_knobs import distribution
 from nas.searchspace.errors import BadInput, MissingExtra, NasError, RunError
 from nas.searchspace.space import Space
 from nas.study.objectives import Objective
-from nas.study.records import Record, Repeat
+from nas.study.records import FROM_SCRATCH, Record, Repeat
 
 HEADER = "nas"
 """The study attribute that says what the study is of."""
@@ -165,6 +165,7 @@ class Store:
                 "seed": record.seed,
                 **({"reason": trial.reason} if trial.reason else {}),
                 **({"bracket": record.bracket} if record.bracket else {}),
+                **({} if record.from_scratch else {"evaluator": record.evaluator}),
                 **(
                     {"repeats": [[self._space.to_json(r.architecture), r.of] for r in record.repeats]}
                     if record.repeats
@@ -188,7 +189,15 @@ class Store:
             stopped = curve[-1][0] if frozen.state == TrialState.PRUNED else None
             measured, seconds, reason = kept["metrics"], kept["seconds"], kept.get("reason")
             trial = Trial(frozen.number, architecture, values, measured, seconds, reason, curve, stopped)
-            return Record(trial, kept["elapsed"], kept["origin"], repeats, kept["seed"], kept.get("bracket", 0))
+            return Record(
+                trial,
+                kept["elapsed"],
+                kept["origin"],
+                repeats,
+                kept["seed"],
+                kept.get("bracket", 0),
+                kept.get("evaluator", FROM_SCRATCH),
+            )
         except (KeyError, TypeError, BadInput) as error:
             raise RunError(f"trial {frozen.number} of the store is not one of this space: {error}") from error
 

@@ -16,7 +16,8 @@ from nas.settings import Settings
 
 BAD: list[tuple[str, Any, str]] = [
     *((name, value, f"{name} must be at least 1; got {value}")
-      for name in ("trials", "epochs", "patience", "validate_every", "trial_memory", "keep") for value in (0, -3)),
+      for name in ("trials", "epochs", "patience", "validate_every", "trial_memory", "keep", "warm_up")
+      for value in (0, -3)),
     ("workers", -3, "workers must be at least 0; got -3"),
     *((name, value, f"{name} must be a whole number; got {value!r}")
       for name in ("trials", "epochs", "workers", "keep", "seed", "split_seed") for value in (1.5, "3", True)),
@@ -28,9 +29,13 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
       for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity",
-                   "batches", "precision")),
+                   "evaluator", "sharing", "batches", "precision")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
+    ("evaluator", "share", "unknown evaluator 'share'; did you mean 'shared'\\? known: shared, train"),
+    ("sharing", "al", "unknown sharing 'al'; did you mean 'all'\\? known: all, homogeneous"),
+    *((name, value, f"{name} is a setting of shared weights and the evaluator is train; use evaluator shared too, or "
+       f"leave {name} out") for name, value in (("sharing", "homogeneous"), ("warm_up", 10))),
     *(("class_weights", value, "class_weights must be true or false; got") for value in (1, "yes", None)),
     *(("objectives", value, "objectives must be a list of names, such as .*; got") for value in ("a", [1], None)),
     *(("controller_options", value, "controller_options") for value in (5, "a=1", {"a": [1]}, {1: 2}, {"a": object()})),
@@ -41,6 +46,13 @@ BAD: list[tuple[str, Any, str]] = [
 def test_a_bad_value(name, value, message):
     with pytest.raises(BadInput, match=message):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize("fidelity", ["halving", "hyperband"])
+def test_shared_weights_and_stopping_early_exclude_each_other(fidelity):
+    with pytest.raises(BadInput, match=f"fidelity {fidelity} compares trainings from scratch, .*; use one of the two"):
+        Settings(evaluator="shared", fidelity=fidelity)
+    assert Settings(evaluator="shared", sharing="all", warm_up=3).warm_up == 3
 
 
 def test_every_setting_is_checked():

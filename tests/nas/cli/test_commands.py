@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -327,3 +328,41 @@ def test_trainings_that_were_stopped_are_marked(nas: Command, quick: list[str], 
     assert f"best 8 of 8 trials, {len(early)} of them stopped early" in table
     assert "at epoch" in table
     assert "at epoch" not in nas("show", "quickly", "--top", 1).out
+
+
+def test_what_was_trained_from_scratch_is_marked(nas: Command, quick: list[str], tmp_path: Path) -> None:
+    shared = ["--evaluator", "shared", "--sharing", "all", "--warm-up", 1, "--keep", 2]
+    done = nas("search", *quick, *shared, "--trials", 4, "--name", "lends")
+    assert done.code == 0, done.err
+    assert "training the best 2 from scratch\n" in done.err
+    assert "the best 2 were trained from scratch; the others shared weights\n" in done.err
+    rows = [line for line in done.out.splitlines() if re.match(r" *\d ", line)]
+    assert [("from scratch" in row, "with shared weights" in row) for row in rows] == 2 * [(True, False)] + 4 * [
+        (False, True)
+    ]
+    shown = nas("show", "lends", "--json").json
+    assert [t["evaluator"] for t in shown["top"]] == ["train"] * 2 + ["shared"] * 4
+    assert (shown["trials"], shown["searched"], shown["complete"]) == (6, 4, True)
+    assert "best 6 of 4 trials, and 2 trained from scratch" in nas("show", "lends").out
+    assert "from scratch" not in nas("show", "lends", "--top", 2).out.split("trained from scratch\n", 1)[1]
+    row = nas("runs", "--json").json[0]
+    assert row["trials"] == 4
+    assert "4 of 4" in nas("runs").out
+    worst = shown["top"][-1]["number"]
+    trained = nas("train", "lends", "--trial", worst, "--seeds", 2, "--json").json
+    assert trained["metrics"]["epochs"]["values"] == [3, 3]
+    assert "inherited" not in trained["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--warm-up", 3], "warm_up is a setting of shared weights and the evaluator is train"),
+        (["--evaluator", "shared", "--fidelity", "halving"], "use one of the two"),
+        (["--evaluator", "shaerd"], "unknown evaluator 'shaerd'; did you mean 'shared'?"),
+    ],
+)
+def test_shared_weights_that_make_no_sense(nas: Command, flags: list[Any], message: str) -> None:
+    done = nas("search", *flags)
+    assert done.code == 2
+    assert message in done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,10 @@ def record(number: int, value: float | None, elapsed: float = 0.0, stopped: int 
     reason = None if value is not None else "out of memory"
     values = None if value is None else (value,)
     return Record(Trial(number, None, values, {}, 1.25, reason, stopped=stopped), elapsed, "random")
+
+
+def final(number: int, value: float | None) -> Record:
+    return replace(record(number, value), evaluator="train")
 
 
 def progress(settings: Settings, objective: Objective = ACCURACY, **console: Any) -> tuple[SearchProgress, io.StringIO]:
@@ -119,3 +124,42 @@ def test_clock() -> None:
         "1:00:00",
         "25:01:01",
     ]
+
+
+def test_the_best_are_trained_from_scratch_with_a_count_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("nas.cli.progress.time.monotonic", lambda: now[0])
+    bar, file = progress(Settings(trials=2, evaluator="shared"), width=1000)
+    bar.started([])
+    now[0] = 10.0
+    for number, value in enumerate((0.875, 0.5)):
+        bar.recorded(replace(record(number, value), evaluator="shared"))
+    assert bar.text(10).startswith("2/2 trials · best accuracy 0.8750 · ")
+    bar.finals(2, 0)
+    assert bar.text(10) == "training the best 2 from scratch · 0/2 · 0:10"
+    assert bar.left(10) is None
+    now[0] = 14.0
+    bar.recorded(final(2, 0.75))
+    assert bar.text(14) == "training the best 2 from scratch · 1/2 · best accuracy 0.7500 · 0:14, 0:04 left"
+    assert bar.share(14) == 0.5
+    bar.recorded(final(3, None))
+    assert "2/2 · best accuracy 0.7500 · 1 failed" in bar.text(15)
+    assert bar.share(15) == 1
+    bar.noted("this")
+    assert file.getvalue().splitlines() == [
+        "trial 0: validation accuracy 0.8750 (best 0.8750), 1.2 s",
+        "trial 1: validation accuracy 0.5000 (best 0.8750), 1.2 s",
+        "training the best 2 from scratch",
+        "trial 2: validation accuracy 0.7500 (best 0.7500), 1.2 s",
+        "trial 3: failed: out of memory",
+        "note: this",
+    ]
+
+
+def test_taken_up_again_where_the_best_are_trained() -> None:
+    bar, _ = progress(Settings(trials=None, seconds=5, evaluator="shared"))
+    bar.started([replace(record(0, 0.5, elapsed=6.0), evaluator="shared"), replace(final(1, 0.25), elapsed=7.0)])
+    assert bar.text(0).startswith("1 trial · best accuracy 0.5000 · ")
+    bar.finals(3, 1)
+    assert bar.text(0) == "training the best 3 from scratch · 1/3 · best accuracy 0.2500 · 0:07"
+    assert bar.share(0) == pytest.approx(1 / 3)

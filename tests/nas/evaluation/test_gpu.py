@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import nas
 from nas.evaluation.devices import spread
 from nas.evaluation.evaluate import evaluate
+from nas.evaluation.job import Inherited
 from nas.evaluation.limits import default_memory, memory_limit
+from nas.searchspace import Recipe
 from nas.searchspace.errors import BadInput
 from tests.nas.toys import Toy, graph, job, numbers, search, task
 
@@ -53,3 +56,24 @@ def test_a_gpu_there_is_not():
     with pytest.raises(BadInput, match=r"there is no device 'cuda:99'; torch finds \d+ GPU"):
         search(device="cuda:99")
     assert set(spread("cuda", 3)) <= {f"cuda:{i}" for i in range(torch.cuda.device_count())}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_weights_are_inherited(workers):
+    result = search(device="cuda", trials=6, workers=workers, evaluator="shared", warm_up=1, keep=2)
+    assert [r.trial.reason for r in result.records] == [None] * 8
+    assert any(r.trial.metrics["inherited"] > 0 for r in result.records[:6])
+    assert nas.resume("run", data=graph(), space=Toy, trials=7).complete
+
+
+def test_what_is_inherited_starts_on_the_gpu_as_it_was(tmp_path):
+    data, files = task(), [tmp_path / "donor", tmp_path / "started"]
+    evaluate(job("", data, ARCHITECTURE, weights=str(files[0])), data)
+    names = tuple((name, name) for name in load_file(files[0]))
+    still = job(
+        "", data, ARCHITECTURE, device="cuda", weights=str(files[1]), recipe=Recipe(epochs=1, lr=1e-30),
+        inherits=(Inherited(str(files[0]), names),),
+    )  # fmt: skip
+    assert evaluate(still, data.to("cuda")).metrics["inherited"] == 1
+    for name, tensor in load_file(files[1]).items():
+        assert torch.allclose(tensor, load_file(files[0])[name], rtol=0, atol=1e-20)

@@ -4,6 +4,7 @@ import math
 import random
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from nas.searchspace.spaces.registry import find
 from nas.searchspace.task import Task
 from nas.settings import Settings
 from nas.study.objectives import Objective
-from nas.study.records import Record
+from nas.study.records import Record, ranked
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that of torch.jit would fail the first test which needs torch_geometric
@@ -73,14 +74,22 @@ def _view(
     failures: dict[int, str] | None = None,
     early: dict[int, int] | None = None,
     task: Task = TASK,
+    retrained: int | None = None,
     **changed: Any,
 ) -> View:
-    """A search; trials failed for the reasons in ``failures`` and were stopped at the epochs in ``early``."""
+    """A search; trials failed for the reasons in ``failures`` and were stopped at the epochs in ``early``.
+
+    With ``retrained`` it was one with shared weights, after which so many of the best were trained from scratch.
+    """
     rng = random.Random(0)
     bound = find(space).for_task(task)
     failures, early = failures or {}, early or {}
     records = [_record(i, bound.sample(rng), objectives, rng, failures.get(i), early.get(i)) for i in range(trials)]
-    settings = Settings(data=task.name, space=space)
+    if retrained is not None:
+        records = [_warmed_up(r) for r in records]
+        again = [r.trial.architecture for r in ranked(records)[:retrained]]
+        records += [_record(trials + i, a, objectives, rng) for i, a in enumerate(again)]
+    settings = Settings(data=task.name, space=space, evaluator="train" if retrained is None else "shared")
     given = {
         "name": "toy-1",
         "settings": settings,
@@ -92,6 +101,14 @@ def _view(
         "state": "finished",
     }
     return View(**(given | changed))
+
+
+def _warmed_up(record: Record) -> Record:
+    """With weights of others and 15 epochs."""
+    trial = record.trial
+    measured = trial.metrics | ({"epochs": 15.0, "best_epoch": 10.0} if trial.values else {})
+    short = tuple(look for look in trial.curve if look[0] <= 15)
+    return replace(record, trial=replace(trial, metrics=measured, curve=short), evaluator="shared")
 
 
 @pytest.fixture

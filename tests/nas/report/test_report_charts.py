@@ -139,3 +139,37 @@ def test_a_stopped_trial_has_a_faint_dot(view):
     assert svg.count("<circle class='dot faint'") + svg.count("<path class='far'") >= 2
     assert "stopped early" in legend
     assert "stopped early" not in charts.best_so_far(view(trials=20), against="trials")
+
+
+def test_those_trained_from_scratch_stand_beside_the_curve_of_shared_weights(view):
+    made = view(trials=30, retrained=4)
+    svg, _, legend = charts.best_so_far(made, against="trials").partition("<figcaption")
+    assert svg.count("<path class='scratch'") + svg.count("<circle class='dot'") + svg.count("<path class='far'") == 34
+    assert 1 <= svg.count("<path class='scratch'") <= 4
+    assert "trained from scratch" in legend
+    assert "best so far with shared weights" in legend
+    path = re.search(r"<path class='best' d='M[\d.]+ [\d.]+([^']*)'", svg)
+    scratch = re.search(r"<path class='scratch' d='M([\d.]+)", svg)
+    assert path is not None
+    assert scratch is not None
+    assert max(map(float, re.findall(r"H([\d.]+)", path[1]))) < float(scratch[1])
+    better = max(r.trial.values[0] for r in made.searched)
+    alone = view(trials=30, retrained=0)
+    assert max(r.trial.values[0] for r in alone.records) == better
+
+
+def test_the_front_of_those_trained_from_scratch_holds_no_shared_weights(view):
+    made = view(trials=40, retrained=6, objectives=(ACCURACY, PARAMS))
+    svg = charts.pareto(made, 1)
+    shown = {int(n) for n in re.findall(r"<title>trial (\d+):", svg)}
+    assert shown == {r.trial.number for r in made.retrained} == set(range(40, 46))
+
+
+def test_learning_curves_tell_shared_weights_from_whole_trainings(view):
+    svg, _, legend = charts.learning(view(trials=20, retrained=3)).partition("<figcaption")
+    assert svg.count("<path class='curve faint'") == 20
+    assert svg.count("<path class='curve'") == 2
+    assert "with shared weights" in legend
+    assert "trained from scratch" in legend
+    assert ", ended at epoch 15</title>" in svg
+    assert "stopped" not in svg + legend

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from nas.controllers.base import Trial
-from nas.report import page
+from nas.report import page, sharing
 from nas.report.page import render, write
 from nas.report.view import duration, number, size
 from nas.searchspace.language import architecture, choice
@@ -64,6 +64,9 @@ CASES = {
     "all failed": {"trials": 2, "failures": {0: "out of memory", 1: "out of memory"}},
     "empty": {"trials": 0, "state": "interrupted"},
     "many": {"trials": 1600},
+    "shared weights": {"trials": 20, "failures": {3: "NaN"}, "retrained": 4},
+    "shared weights, two objectives": {"objectives": (ACCURACY, PARAMS), "retrained": 6},
+    "shared weights, interrupted": {"trials": 20, "retrained": 0, "state": "interrupted"},
 }
 
 
@@ -299,3 +302,53 @@ def test_without_curves_there_is_no_section_of_them(view):
     records = [replace(r, trial=replace(r.trial, curve=())) for r in made.records]
     assert "Learning curves" in render(made)
     assert "Learning curves" not in render(replace(made, records=records))
+
+
+def test_a_search_with_shared_weights_says_whose_numbers_are_final(view):
+    made = view(trials=30, retrained=4, failures={5: "NaN"})
+    winner, text = made.best[0], Reader(render(made)).text
+    assert winner.trial.number >= 30
+    found = sharing.proposal(made, winner)
+    assert found.trial.number < 30
+    assert found.trial.architecture == winner.trial.architecture
+    lead = (
+        f"Trial {winner.trial.number} is the best of the 4 that were trained from scratch, out of 29 finished trials "
+        f"with shared weights: {number('accuracy', winner.trial.values[0])} validation accuracy"
+    )
+    assert lead in text
+    assert f"It was found after {duration(found.elapsed)} of {duration(made.records[-1].elapsed)} of searching" in text
+    assert "trained for 15 epochs at most and were ranked by the validation accuracy with these shared weights" in text
+    assert "The best 4 were then trained from scratch; of those the winner is the best by the validation acc" in text
+    assert "trials finished with shared weights, 4 trained from scratch, 1 failed" in text
+    assert "Trained were 30 trials with shared weights for 435 epochs and 4 from scratch for 400 epochs." in text
+    assert "Proposed by evolution, trained from scratch after the search in 1.5 s: 100 epochs" in text
+    states = re.findall(r"<td>(\d+)</td><td class='words[ a-z]*'>([a-z ]+)</td>", render(made))
+    assert [int(n) for n, state in states if state == "from scratch"] == [r.trial.number for r in made.best[:4]]
+    assert sum(state == "shared weights" for _, state in states) == 29
+
+
+@pytest.mark.parametrize(
+    ("retrained", "sentences"),
+    [
+        (0, ("is the best of 20 finished trials with shared weights", "No training from scratch has finished, so all")),
+        (
+            1,
+            (
+                "is the only one that finished a training from scratch, out of 20",
+                "The best was then trained from scratch, and",
+            ),
+        ),
+    ],
+)
+def test_a_search_with_shared_weights_that_retrained_few(view, retrained, sentences):
+    text = Reader(render(view(trials=20, retrained=retrained))).text
+    for sentence in sentences:
+        assert sentence in text
+    how = "from scratch after the search" if retrained else "with shared weights"
+    assert f"Proposed by evolution, trained {how} in " in text
+
+
+def test_nothing_is_said_of_shared_weights_where_there_are_none(view):
+    text = Reader(render(view(trials=20))).text
+    assert "from scratch" not in text
+    assert "shared weights" not in text

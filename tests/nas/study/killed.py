@@ -1,4 +1,4 @@
-"""A search that is killed and taken up again: ``killed.py SEED KILLS SEEN`` in a process of its own.
+"""A search that is killed and taken up again: ``killed.py SEED KILLS SEEN EVALUATOR`` in a process of its own.
 
 It forks one process after the other, of which each goes on with the search and is killed after a random time, and
 at last one that is not. Every process first checks that the trials which an earlier one saw finished are there.
@@ -41,7 +41,7 @@ class Checks(Silent):
         for line in self.seen.read_text().splitlines():
             number, value = json.loads(line)
             assert kept[str(number)] == (value,), f"trial {number} is lost"
-        for file in RunFolder(runs_root(), "run").weights(0).parent.glob("*.safetensors"):
+        for file in RunFolder(runs_root(), "run").path.glob("*/*.safetensors"):
             if not file.name.startswith("."):
                 load_file(file)
 
@@ -51,7 +51,7 @@ class Checks(Silent):
             file.write(json.dumps([record.trial.number, record.trial.values[0]]) + "\n")
 
 
-def go_on(seen: Path) -> None:
+def go_on(seen: Path, evaluator: str) -> None:
     if RunFolder(runs_root(), "run").exists():
         nas.resume("run", data=DATA, space=Wide, watcher=Checks(seen))
     else:
@@ -63,18 +63,19 @@ def go_on(seen: Path) -> None:
             trials=TRIALS,
             device="cpu",
             name="run",
+            evaluator=evaluator,
             watcher=Checks(seen),
         )
 
 
-def main(seed: int, kills: int, seen: Path) -> None:
+def main(seed: int, kills: int, seen: Path, evaluator: str) -> None:
     seen.touch()
     rng = random.Random(seed)
     for kill in range(kills + 1):
         child = os.fork()
         if child == 0:
             try:
-                go_on(seen)
+                go_on(seen, evaluator)
             except BaseException:
                 import traceback
 
@@ -90,4 +91,4 @@ def main(seed: int, kills: int, seen: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

@@ -24,11 +24,12 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize(
     ("seed", "kills"), [(0, 6), *(pytest.param(seed, 20, marks=pytest.mark.slow) for seed in range(1, 4))]
 )
-def test_killed_at_random_moments(tmp_path, seed, kills):
+@pytest.mark.parametrize("evaluator", ["train", "shared"])
+def test_killed_at_random_moments(tmp_path, seed, kills, evaluator):
     seen = tmp_path / "seen"
     script = Path(__file__).with_name("killed.py")
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(script), str(seed), str(kills), str(seen)],
+        [sys.executable, "-W", "ignore", str(script), str(seed), str(kills), str(seen), evaluator],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -38,14 +39,15 @@ def test_killed_at_random_moments(tmp_path, seed, kills):
     assert done.returncode == 0, done.stderr
     survivor = nas.open_run("run", data=graph(), space=Wide)
     options = {"population": 5, "sample": 2}
-    whole = search(name="whole", space=Wide, controller="evolution", controller_options=options, trials=TRIALS)
+    whole = search(
+        name="whole", space=Wide, controller="evolution", controller_options=options, trials=TRIALS, evaluator=evaluator
+    )
     assert told(survivor.records) == told(whole.records)
-    assert {json.loads(line)[0] for line in seen.read_text().splitlines()} <= set(range(TRIALS))
-    for record in survivor.records:
-        number = record.trial.number
-        if whole._folder.weights(number).is_file():
-            assert survivor._folder.weights(number).read_bytes() == whole._folder.weights(number).read_bytes()
-    assert not list((survivor.path / "weights").glob("*running*"))
+    assert {json.loads(line)[0] for line in seen.read_text().splitlines()} <= set(range(len(whole.records)))
+    for file in whole.path.glob("*/*.safetensors"):
+        assert (survivor.path / file.relative_to(whole.path)).read_bytes() == file.read_bytes()
+    assert not list(survivor.path.glob("*/*running*"))
+    assert len(list(survivor.path.glob("shared/*"))) == len(list(whole.path.glob("shared/*")))
 
 
 @pytest.fixture

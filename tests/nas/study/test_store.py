@@ -39,6 +39,7 @@ RECORDS = [
         Trial(3, Toy(conv="gcn", hidden=4, dropout=0.3), (0.25, -5.0), {}, 1.0, None, ((1, 0.1), (15, 1 / 3)), 15),
         5.0, "tpe", bracket=2,
     ),
+    Record(Trial(4, FIRST, (0.25, -90.0), {"inherited": 0.5}), 5.5, "agnn", evaluator="shared"),
 ]  # fmt: skip
 
 
@@ -71,12 +72,13 @@ def test_optuna_reads_it(where):
     study = optuna.load_study(study_name="run", storage=stores.storage(where))
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert study.metric_names == ["validation accuracy", "params"]
-    assert [t.state.name for t in study.trials] == ["COMPLETE", "FAIL", "COMPLETE", "PRUNED"]
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "FAIL", "COMPLETE", "PRUNED", "COMPLETE"]
     assert study.trials[0].values == [0.5, 100.0]  # in their natural sign
     assert study.trials[0].params == {"conv": "gcn", "hidden": 2, "dropout": 0.0}
     assert study.trials[1].user_attrs["reason"] == "out of memory"
-    assert [t.duration.total_seconds() for t in study.trials] == [1.5, 0.5, 1.0, 1.0]
+    assert [t.duration.total_seconds() for t in study.trials] == [1.5, 0.5, 1.0, 1.0, 0.0]
     assert study.trials[3].intermediate_values == {1: 0.1, 15: 1 / 3}
+    assert [t.user_attrs.get("evaluator") for t in study.trials] == [None] * 4 + ["shared"]
     assert study.trials[3].values == [0.25, 5.0]
     assert [t.number for t in study.best_trials] == [2]
 
