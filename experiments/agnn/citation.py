@@ -44,21 +44,30 @@ class Log(Silent):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", default="runs")
-    parser.add_argument("--data", nargs="*", default=list(SETTINGS["data"]))
+    parser.add_argument("--data", nargs="*", default=["cora", "citeseer", "pubmed"])
     parser.add_argument("--methods", nargs="*", default=list(SETTINGS["methods"]))
     chosen = parser.parse_args()
-    done = {(row["data"], row["method"]) for row in rows(TABLE)}
+    done = {(row["data"], row["method"], row["search_training"]) for row in rows(TABLE)}
     for method in chosen.methods:
         for data in chosen.data:
-            if (data, method) not in done:
+            if (data, method, training_of(settings_of(data, method))) not in done:
                 print(f"# {method} on {data}", flush=True)
                 append(TABLE, compared(Path(chosen.runs), data, method) | origin())
 
 
+def settings_of(data: str, method: str) -> dict[str, Any]:
+    return SETTINGS["search"] | {"data": data} | SETTINGS["data"].get(data, {}) | SETTINGS["methods"][method]
+
+
+def training_of(search: dict[str, Any]) -> str:
+    """How the candidates of a search are trained."""
+    return search["evaluator"] if "evaluator" in search else search["fidelity"]
+
+
 def compared(root: Path, data: str, method: str) -> dict[str, Any]:
     """One search and what its winner is worth."""
-    name = f"citation-{data}-{method}"
-    search = SETTINGS["search"] | {"data": data} | SETTINGS["data"][data] | SETTINGS["methods"][method]
+    search = settings_of(data, method)
+    name = f"citation-{data}-{method}-{training_of(search)}"
     if RunFolder(root, name).exists():
         result = nas.resume(name, trials=search["trials"], runs=root, watcher=Log())
     else:
@@ -69,10 +78,9 @@ def compared(root: Path, data: str, method: str) -> dict[str, Any]:
     return {
         "data": data,
         "method": method,
-        "search_training": search.get("evaluator") or search.get("fidelity") or "full",
+        "search_training": training_of(search),
         "trials": len(trials),
         "failed": sum(r.trial.values is None for r in trials),
-        "search_minutes": round(trials[-1].elapsed / 60, 1),
         "trial": winner.number,
         "search_valid": round(winner.metrics["valid_accuracy"], 4),
         "seeds": len(test.values),

@@ -73,7 +73,13 @@ def test_the_list_names_every_controller() -> None:
     listed = {row.name: row for row in rows()}
     assert list(listed) == CONTROLLERS.names()
     assert all(row.summary.endswith(".") and "\n" not in row.summary for row in listed.values())
-    assert {name for name, row in listed.items() if not row.multi_objective} == {"evolution", "local-search", "cmaes"}
+    assert {name for name, row in listed.items() if not row.multi_objective} == {
+        "evolution",
+        "local-search",
+        "agnn",
+        "reinforce",
+        "cmaes",
+    }
     assert listed["evolution"].options == {"population": 20, "sample": 5}
 
 
