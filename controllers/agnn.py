@@ -164,16 +164,9 @@ class AGNN(Counted):
         if len(changed) > self._classes:  # from elsewhere, or a wide step: it says little of each class
             return
         reward = None if value is None else value - parent.value
+        numbers = {path: self._options.number(path, domain, v) for path, (domain, v) in taken.items()}
         for name in changed:
             encoder = self._encoder(name)
-            numbers = []
-            for index in parent.classes[name]:
-                path = parent.places[index].path
-                there = path in taken
-                number = (
-                    self._options.number(path, *taken[path]) - parent.places[index].options.start if there else None
-                )
-                numbers.append(number)
             encoder.learn(parent, numbers, encoder.baseline.advantage(reward))
             self._said = {key: said for key, said in self._said.items() if key[0] != name}
             self._steps[name].append((trial.number, better))

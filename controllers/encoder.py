@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -96,10 +96,11 @@ class Encoder:
         indices = parent.classes[self.name]
         return {parent.places[i].path: log.exp().tolist() for i, log in zip(indices, logs, strict=True)}
 
-    def learn(self, parent: Parent, taken: Sequence[int | None], advantage: float) -> None:
-        """One step of REINFORCE: the options that an offspring took at the places of the class, where it has them."""
-        logs = self._logs(parent)
-        chosen = [log[number] for log, number in zip(logs, taken, strict=True) if number is not None]
+    def learn(self, parent: Parent, taken: Mapping[str, int], advantage: float) -> None:
+        """One step of REINFORCE on what an offspring decided: the numbers of its options, by the paths of its knobs."""
+        places = [parent.places[i] for i in parent.classes[self.name]]
+        pairs = [(place, log) for place, log in zip(places, self._logs(parent), strict=True) if place.path in taken]
+        chosen = [log[taken[place.path] - place.options.start] for place, log in pairs]
         self._policy.ascend(advantage * torch.stack(chosen).sum())
 
     def _logs(self, parent: Parent) -> list[Tensor]:

@@ -115,7 +115,7 @@ def test_learning_makes_what_was_good_more_likely(advantage: float, grows: bool)
 
     at_first = likelihood()
     for _ in range(20):
-        said.learn(before, [2, 2, 2, 2], advantage)
+        said.learn(before, {p.path: p.options[2] for p in before.places}, advantage)
     assert (likelihood() > 2 * at_first) if grows else (likelihood() < at_first / 2)
 
 
@@ -124,6 +124,6 @@ def test_knobs_that_the_offspring_does_not_have_are_not_learned_from() -> None:
     long = space.from_knobs({"head.conv": "gcn", "layers": 3, **{f"layers.{i}.conv": "gcn" for i in range(3)}})
     before = Parent.of(long, 0.0, Options.of(space))
     one, other = encoder("layers.*.conv", space), encoder("layers.*.conv", space)
-    one.learn(before, [1, None, None], 1.0)
+    one.learn(before, {p.path: p.options[1] for p in before.places if p.path == "layers.0.conv"}, 1.0)
     assert one.distribution(before) != other.distribution(before)
     assert all(math.isfinite(p) for probabilities in one.distribution(before).values() for p in probabilities)
