@@ -72,7 +72,8 @@ def compared(root: Path, data: str, method: str) -> dict[str, Any]:
         result = nas.resume(name, trials=search["trials"], runs=root, watcher=Log())
     else:
         result = nas.search(**search, name=name, runs=root, watcher=Log())
-    trials, winner = searched(result.records), chosen_of(result)
+    confirm = SETTINGS["confirm"].get(data, SETTINGS["confirm"])
+    trials, winner = searched(result.records), chosen_of(result, confirm["trials"], confirm["seeds"])
     final = trained(result, winner, SETTINGS["final_seeds"], first=100)
     test, valid = final["test_accuracy"], final["valid_accuracy"]
     return {
@@ -94,10 +95,10 @@ def compared(root: Path, data: str, method: str) -> dict[str, Any]:
     }
 
 
-def chosen_of(result: nas.Result) -> Trial:
+def chosen_of(result: nas.Result, trials: int, seeds: int) -> Trial:
     """Of the search's best, the one with the best mean validation accuracy over fresh seeds."""
-    best = [r.trial for r in ranked(result.records)[: SETTINGS["confirmed"]]]
-    means = {t.number: trained(result, t, SETTINGS["confirm_seeds"], first=1)["valid_accuracy"].mean for t in best}
+    best = [r.trial for r in ranked(result.records)[:trials]]
+    means = {t.number: trained(result, t, seeds, first=1)["valid_accuracy"].mean for t in best}
     print("confirmed:", {number: round(mean, 4) for number, mean in means.items()}, flush=True)
     return max(best, key=lambda trial: means[trial.number])
 

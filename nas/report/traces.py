@@ -9,12 +9,13 @@ from itertools import groupby
 from statistics import fmean
 
 from nas.controllers.base import Trace
+from nas.controllers.registry import CONTROLLERS, create
 from nas.report.marks import BOTTOM, HEIGHT, LEFT, across, frame, polyline, step, svg
 from nas.report.scales import Scale, around
 from nas.report.view import plural
 from nas.study.plan import Plan
-from nas.study.records import Record
-from nas.study.replay import traces
+from nas.study.records import Record, searched
+from nas.study.replay import retell
 
 WIDE, NAMES = 1072, 232
 """Pixels of a chart across the page, and those of them to the right of the field, for the names."""
@@ -42,6 +43,25 @@ def section(plan: Plan, records: Sequence[Record]) -> tuple[str, str] | None:
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         return title, f"<p class='note'>The controller could not say how it searched: {escape(why)}</p>"
+
+
+def traces(plan: Plan, records: Sequence[Record]) -> list[Trace]:
+    """What the plan's controller shows of its state over these trials; nothing of one that shows nothing.
+
+    Only a controller whose class has a method ``traces`` is made for this. Where a run is only read, a controller that
+    was an object in Python is not known and shows nothing.
+    """
+    controller = plan.controller
+    if isinstance(controller, str):
+        if controller not in CONTROLLERS:
+            return []
+        controller = CONTROLLERS.load(controller)
+    if not hasattr(controller, "traces"):
+        return []
+    made = create(controller, plan.problem(), **plan.settings.controller_options)
+    for record in searched(records):
+        retell(made, record, records)
+    return list(made.traces())  # type: ignore[attr-defined]
 
 
 def draw(shown: Sequence[Trace]) -> str:
