@@ -11,7 +11,7 @@ from nas.controllers.base import Counted, Problem, Trace, Trial, at_least, posit
 from nas.controllers.decisions import Options
 from nas.searchspace.decode import walk
 from nas.searchspace.domains import Domain
-from nas.searchspace.language import Forbidden
+from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class AGNN(Counted):
         first = self.asked < self._initial
         rng = self.next_rng()
         if first or not self._bests or not self._bests[-1].classes:
-            return self._unseen(lambda _: self.space.sample(rng))
+            return self._unseen(lambda _: self.space.sample(rng), rng)
         best = self._bests[-1]
         decided = {name: self._distribution(name, best) for name in best.classes}
         entropies = {name: entropy(distribution) for name, distribution in decided.items()}
@@ -92,15 +92,18 @@ class AGNN(Counted):
             chosen = guided(entropies, self._guide, self._classes + attempt // ATTEMPTS, rng)
             return self._offspring(best, {path: p for name in chosen for path, p in decided[name].items()}, rng)
 
-        return self._unseen(step)
+        return self._unseen(step, rng)
 
-    def _unseen(self, make: Callable[[int], Any]) -> Any:
-        """The first of several architectures that was not evaluated before; if there is none, one that was."""
-        made = None
-        for attempt in range(ATTEMPTS * (len(self._options.classes) + 1)):
+    def _unseen(self, make: Callable[[int], Any], rng: random.Random) -> Any:
+        """The first of several architectures that was not evaluated before; if there is none, one that was.
+
+        Where even the widest step leads to known ones, the last one goes on by mutations.
+        """
+        made, steps = None, ATTEMPTS * max(1, len(self._options.classes))
+        for attempt in range(steps + ATTEMPTS):
             try:
-                made = make(attempt)
-            except Forbidden:
+                made = make(attempt) if made is None or attempt < steps else self.space.mutate(made, rng)
+            except BadInput:  # forbidden, or nothing in it can change
                 continue
             if self.space.canonical(made) not in self._seen:
                 return made

@@ -1,6 +1,6 @@
 """Regret of ``agnn`` and ``reinforce`` on the table of NAS-Bench-Graph, beside random search and evolution.
 
-    python experiments/agnn/table.py [--variants agnn random ...] [--summary]
+    python experiments/agnn/table.py [--variants agnn random ...] [--data cora ...] [--summary]
 
 Needs the table (NAS_DATA/nasbench_graph/nasbench_graph.npz). One row for each variant, data set and budget: mean and
 deviation over seeds of the normalised regret of validation (0 is the best network, 1 the median) and of test. A row
@@ -44,12 +44,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], int]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--data", nargs="*", default=Table.names())
     parser.add_argument("--summary", action="store_true")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     if not chosen.summary:
         done = {(row["variant"], row["data"]) for row in rows(FILE)}
-        for data in Table.names():
+        for data in chosen.data:
             table = Table(data)
             for variant in chosen.variants:
                 if (variant, data) not in done:
