@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nas.controllers.base import Counted, Problem, Trace, Trial, at_least, positive
+from nas.controllers.base import Learner, Problem, Trace, Trial, at_least, positive
 from nas.controllers.decisions import Options
 from nas.searchspace.decode import walk
 from nas.searchspace.domains import Domain
@@ -24,7 +24,7 @@ REMEMBERED = 16
 """Former bests of which a trial may be the offspring: with several workers the best may change in the meantime."""
 
 
-class AGNN(Counted):
+class AGNN(Learner):
     """Changes one class of decisions of the best architecture so far, one its policies are unsure about.
 
     Zhou, Song, Huang and Hu, "Auto-GNN: Neural Architecture Search of Graph Neural Networks" (arXiv 1909.03184). The
@@ -70,7 +70,6 @@ class AGNN(Counted):
         self._encoders: dict[str, Encoder] = {}
         self._bests: list[Parent] = []
         self._said: dict[tuple[str, Parent], dict[str, list[float]]] = {}
-        self._seen = set[Any]()
         self._entropies: dict[str, list[tuple[int, float]]] = {name: [] for name in self._options.classes}
         self._steps: dict[str, list[tuple[int, bool]]] = {name: [] for name in self._options.classes}
 
@@ -105,7 +104,7 @@ class AGNN(Counted):
                 made = make(attempt) if made is None or attempt < steps else self.space.mutate(made, rng)
             except BadInput:  # forbidden, or nothing in it can change
                 continue
-            if self.space.canonical(made) not in self._seen:
+            if self.space.canonical(made) not in self.seen:
                 return made
         return self._bests[-1].architecture if made is None else made
 
@@ -140,15 +139,7 @@ class AGNN(Counted):
 
     # learning
 
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self.heard(trials)
-        for trial in trials:
-            key = self.space.canonical(trial.architecture)
-            if key not in self._seen:
-                self._seen.add(key)
-                self._hear(trial)
-
-    def _hear(self, trial: Trial) -> None:
+    def learn(self, trial: Trial) -> None:
         value = None if trial.values is None else trial.values[0]
         better = value is not None and (not self._bests or value > self._bests[-1].value)
         if self.told > self._initial and self._bests:

@@ -150,3 +150,23 @@ class Counted:
     def heard(self, trials: Sequence[Trial]) -> None:
         self.told += len(trials)
         self.asked = max(self.asked, self.told)
+
+
+class Learner(Counted):
+    """Learns from each network once, however often it is told of it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.seen = set[Any]()
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        self.heard(trials)
+        for trial in trials:
+            key = self.space.canonical(trial.architecture)
+            if key not in self.seen:
+                self.seen.add(key)
+                self.learn(trial)
+
+    def learn(self, trial: Trial) -> None:
+        """What the controller makes of a network that it did not know."""
+        raise NotImplementedError

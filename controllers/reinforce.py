@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from nas.controllers.base import Counted, Problem, Trace, Trial, positive
+from nas.controllers.base import Learner, Problem, Trace, Trial, positive
 from nas.controllers.decisions import Options, class_of
 from nas.searchspace.decode import walk
 from nas.searchspace.domains import Domain
@@ -16,7 +16,7 @@ ATTEMPTS = 20
 """Draws of known networks after which neighbours of the policy's draws are tried, as often again."""
 
 
-class Reinforce(Counted):
+class Reinforce(Learner):
     """An LSTM policy samples whole architectures and learns by REINFORCE which of them are good.
 
     Gao, Yang, Zhang, Zhou and Hu, "GraphNAS: Graph Neural Architecture Search with Reinforcement Learning"
@@ -39,7 +39,6 @@ class Reinforce(Counted):
         self._options = Options.of(self.space)
         self._policy = Policy(self._options.count, both_ways=False, seed=f"{problem.seed}/policy", lr=lr)
         self._baseline, self._entropy = Baseline(), entropy
-        self._seen = set[Any]()
         self._trace: dict[str, list[tuple[int, float]]] = {name: [] for name in self._options.classes}
 
     def ask(self, n: int) -> list[Any]:
@@ -54,7 +53,7 @@ class Reinforce(Counted):
                 proposed = self._written(rng) if again else self.space.mutate(proposed, rng)
             except BadInput:  # forbidden, or nothing in it can change
                 continue
-            if self.space.canonical(proposed) not in self._seen:
+            if self.space.canonical(proposed) not in self.seen:
                 return proposed
         return self.space.sample(rng) if proposed is None else proposed
 
@@ -75,15 +74,7 @@ class Reinforce(Counted):
         with torch.no_grad():
             return self.space.decode(pick)
 
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self.heard(trials)
-        for trial in trials:
-            key = self.space.canonical(trial.architecture)
-            if key not in self._seen:
-                self._seen.add(key)
-                self._learn(trial)
-
-    def _learn(self, trial: Trial) -> None:
+    def learn(self, trial: Trial) -> None:
         """One step of REINFORCE on the architecture of a trial."""
         import torch
 
