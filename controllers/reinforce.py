@@ -23,7 +23,7 @@ class Reinforce(Learner):
     (arXiv 1904.09981). Decisions are made in the order of the knobs, each after hearing of the one before, so a knob
     that is off is never decided. Differences: rewards are measured against their moving average in units of their own
     spread, so that any objective will do; networks evaluated before are drawn again; the default learning rate is
-    larger than the published 3.5e-4, which learns nothing in a few hundred trials.
+    larger than the published 3.5e-4, which learns little in a hundred trials.
 
     Args:
         lr: learning rate of the policy.

@@ -135,7 +135,7 @@ class Search:
         if settings.evaluator == "shared":
             self._lenders = Lenders(folder, task, settings.sharing, self._searched)
         for record in self._searched:
-            self._replay(record)
+            retell(controller, record, self.records)
 
     def run(self, executor: Executor) -> None:
         """Go on until the budget is spent or the space is exhausted, and train the best if no trial was trained.
@@ -334,6 +334,3 @@ class Search:
 
     def _tell_repeat(self, repeat: Repeat) -> None:
         tell_repeat(self.controller, repeat, self.records)
-
-    def _replay(self, record: Record) -> None:
-        retell(self.controller, record, self.records)
