@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from nas.searchspace.errors import BadInput
@@ -50,6 +51,14 @@ class Batch:
     edge_weight: Tensor | None = None
     edge_attr: Tensor | None = None
     edge_label_index: Tensor | None = None
+
+    @cached_property
+    def kept(self) -> dict[Any, Any]:
+        """What was computed once of this batch and is of use to whoever comes next, by what it is.
+
+        It travels with the batch to other processes; a batch made from this one starts with nothing.
+        """
+        return {}
 
     def arguments(self, names: Sequence[str]) -> tuple[Tensor, ...]:
         """The tensors a generated module's ``forward`` takes, in the order of ``Task.inputs``."""

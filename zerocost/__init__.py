@@ -1,1 +1,1 @@
-"""Training-free proxies that rank architectures. Nothing here yet."""
+"""Training-free proxies that rank architectures: see ``nas.zerocost.base`` for the contract, ``registry`` for names."""

@@ -88,6 +88,25 @@ class SparseFeatures(Tensor):
         layout = Layout((len(chosen), of.shape[1]), row_start, column, row, column_start, row_by_column, order.int())
         return SparseFeatures._make(self.values_stored.index_select(0, entry), layout)
 
+    def grouped(self, group: Tensor, groups: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What sums rows by group: ``grouped @ y`` is ``x[rows of g].T @ y[rows of g]`` for each group g, one over the
+        other, without the rows that are zero.
+
+        Args:
+            group: ``[rows]`` int64, ascending.
+
+        Returns: a CSR matrix ``[pairs, rows]``, and the feature and the group of each pair, the feature ascending.
+        """
+        of = self.layout_of
+        feature = torch.repeat_interleave(torch.arange(of.shape[1]), of.column_start.diff().long())
+        key = feature * groups + group.index_select(0, of.row_by_column)
+        pair, number = torch.unique_consecutive(key, return_counts=True)
+        start = torch.cat([number.new_zeros(1), number.cumsum(0)]).int()
+        values = self.values_stored.index_select(0, of.order)
+        size = (len(pair), of.shape[0])
+        matrix = torch.sparse_csr_tensor(start, of.row_by_column, values, size, check_invariants=False)
+        return matrix, pair.div(groups, rounding_mode="floor"), pair.remainder(groups)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return SparseFeatures._make, (self.values_stored, self.layout_of, self._dense)
 

@@ -174,6 +174,17 @@ class Edges(Tensor):
         made.graph = graph
         return made
 
+    def copies(self, edge_index: Tensor, node: Tensor, group: Tensor, inner: Tensor, x: Tensor) -> Edges | None:
+        """The edges ``edge_index`` between copies of nodes, prepared as these are; see ``Copies``.
+
+        None where the graph is not whole.
+        """
+        from nas.evaluation.engine.copies import Copies
+
+        if not isinstance(self.graph, Whole):
+            return None
+        return Edges.of(edge_index, Copies(self.graph, node, group, inner, x))
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return Edges.of, (self.as_subclass(Tensor), self.graph)
 

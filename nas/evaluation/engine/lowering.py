@@ -14,7 +14,8 @@ from nas.evaluation.engine.convolutions import CONVOLUTIONS, HOPS
 from nas.evaluation.engine.dropout import Noise
 from nas.evaluation.engine.elementwise import ELEMENTWISE
 from nas.evaluation.engine.graph import Part, graph_of
-from nas.evaluation.engine.printed import PRINTED, is_ours
+from nas.evaluation.engine.printed import PRINTED
+from nas.searchspace.layers.known import is_ours
 
 LAYERS = CONVOLUTIONS | ATTENTIONS | PRINTED
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from types import FunctionType
 from typing import Any
 
 import torch.nn.functional as F
@@ -82,20 +80,6 @@ def _score(layer: AttentionConv, h: Tensor, structure: Structure) -> Tensor:
         return at_sources(structure, tanh((by_node * layer.right).sum(-1)).flatten())
     mapped = at_targets(structure, layer.left_map(h)) + at_sources(structure, layer.right_map(h))
     return by_head(tanh(mapped), layer.gate, structure)
-
-
-@cache
-def _code(cls: type) -> dict[str, tuple[Any, ...]]:
-    functions = {name: f.__code__ for name, f in vars(cls).items() if isinstance(f, FunctionType)}
-    return {name: (code.co_code, code.co_names, code.co_varnames) for name, code in functions.items()}
-
-
-def is_ours(cls: type) -> type | None:
-    """The layer of ours that a printed class is, if it is one."""
-    for ours in (Aggregate, AttentionConv):
-        if cls.__name__ == ours.__name__ and (cls is ours or _code.__wrapped__(cls) == _code(ours)):
-            return ours
-    return None
 
 
 PRINTED: dict[type, tuple[Any, Any]] = {

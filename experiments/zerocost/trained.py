@@ -1,0 +1,90 @@
+"""Random architectures trained in full: what the ranks of proxies are compared with.
+
+    python experiments/zerocost/trained.py [--space design agnn] [--data cora citeseer ...]
+
+Needs the data (NAS_DATA or a download). Interrupted, it goes on where it was. The architectures of a space are the same
+for all data sets as far as they are different networks there; each is trained with the space's own recipe and one seed.
+``cpu_seconds`` is the processor time of the training, set-up included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from recording import append, origin, rows
+
+from nas.data import load
+from nas.evaluation.engine.prepare import prepare
+from nas.evaluation.evaluate import evaluate
+from nas.evaluation.job import Job
+from nas.searchspace.source import source
+from nas.searchspace.space import Space
+from nas.searchspace.spaces.registry import find
+from nas.searchspace.task import Task
+from nas.settings import Settings
+from nas.study.search import recipe_of
+
+HERE = Path(__file__).parent
+TABLE = HERE / "trained.csv"
+SETTINGS = tomllib.loads((HERE / "settings.toml").read_text())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--space", nargs="*", default=SETTINGS["spaces"])
+    parser.add_argument("--data", nargs="*", default=SETTINGS["data"])
+    chosen = parser.parse_args()
+    for space in chosen.space:
+        for data in chosen.data:
+            task = load(data)
+            done = {int(row["number"]) for row in rows(TABLE) if (row["space"], row["data"]) == (space, data)}
+            prepared = prepare(task)
+            for number, architecture in enumerate(sampled(find(space).for_task(task), SETTINGS["architectures"])):
+                if number not in done:
+                    append(TABLE, trained(space, data, number, architecture, prepared) | origin())
+
+
+def sampled(space: Space[Any], n: int) -> list[Any]:
+    """The first ``n`` different networks of a fixed random sequence."""
+    rng, found = random.Random(SETTINGS["seed"]), dict[Any, Any]()
+    while len(found) < n:
+        architecture = space.sample(rng)
+        found.setdefault(space.canonical(architecture), architecture)
+    return list(found.values())
+
+
+def trained(space: str, data: str, number: int, architecture: Any, task: Task) -> dict[str, Any]:
+    begin = time.process_time()
+    recipe = recipe_of(architecture, task, Settings())
+    outcome = evaluate(Job(source(architecture, task), recipe, SETTINGS["seed"], (task.metric,)), task)
+    cpu, measured = time.process_time() - begin, outcome.metrics
+    print(
+        f"{space} {data} {number}: {cpu:.1f} s {measured.get(f'valid_{task.metric}')} {outcome.reason or ''}",
+        flush=True,
+    )
+    return {
+        "space": space,
+        "data": data,
+        "number": number,
+        "valid": measured.get(f"valid_{task.metric}"),
+        "test": measured.get(f"test_{task.metric}"),
+        "epochs": measured.get("epochs"),
+        "params": measured.get("params"),
+        "cpu_seconds": round(cpu, 3),
+        "reason": outcome.reason,
+        "architecture": json.dumps(find(space).for_task(task).to_json(architecture)),
+        "seed": SETTINGS["seed"],
+    }
+
+
+if __name__ == "__main__":
+    main()

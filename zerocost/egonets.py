@@ -1,0 +1,220 @@
+"""Labelled items side by side, each with its own copy of what it hears of, so that one pass serves all of them.
+
+A node's prediction depends on its L-hop neighbourhood alone, so the ego-networks of all labelled nodes, put side by
+side as one graph without links between them, give every node's gradients apart in one forward and one backward pass.
+On graph-level tasks the graphs are that already. The union depends on the data, the items and L, not on the
+architecture: it is built once, kept with the batch (``Batch.kept``), and travels with it to other processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nas.searchspace.task import Batch, Task
+from nas.zerocost.items import Items
+
+ROWS = 20_000
+"""Rows of one pass; more samples than fit are taken in several passes, which bounds the memory."""
+KEPT = 200_000
+"""Rows that are kept for the next architecture; larger unions are built each time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Several labelled items and what they hear of.
+
+    Attributes:
+        arguments: of the network.
+        y: the targets, ``[samples]`` or ``[samples, outputs]``.
+        scored: ``[samples]``, the row of the output that belongs to each; None where the rows are the samples.
+        node: ``[rows of x]`` int64, the sample that each row belongs to, ascending.
+        edge_index: ``[2, edges]``, sorted by target; those of prepared tensors are fewer.
+    """
+
+    arguments: tuple[Tensor, ...]
+    y: Tensor
+    scored: Tensor | None
+    node: Tensor
+    edge_index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @cached_property
+    def graph(self) -> Any:
+        """What prepared edges know of their graph; None of ordinary ones."""
+        return getattr(self.arguments[1], "graph", None) if len(self.arguments) > 1 else None
+
+    @cached_property
+    def grouped(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sparse features summed by sample, see ``SparseFeatures.grouped``."""
+        x: Any = self.arguments[0]
+        found: tuple[Tensor, Tensor, Tensor] = x.grouped(self.node, len(self))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The neighbourhoods of some items of a batch: rows sorted by sample and node; edges between the rows."""
+
+    node: Tensor
+    sample: Tensor
+    inner: Tensor
+    edge_index: Tensor
+    scored: Tensor
+
+
+def samples(task: Task, items: Items, hops: int, prepared: bool) -> Iterator[Samples]:
+    """The items in passes of ``ROWS`` rows, or of one item where that has more.
+
+    Args:
+        hops: how far the network hears.
+        prepared: whether every layer computes on prepared edges, which know the degrees of the whole graph. Else each
+            item also gets the edges by which its neighbourhood is linked to the rest, so that degrees are right.
+    """
+    for batch, where in items.of(task):
+        key = "samples", items, hops, prepared
+        if key in batch.kept:
+            yield from batch.kept[key]
+            continue
+        made, rows = list[Samples](), 0
+        for one in _passes(task, batch, where, hops, prepared):
+            rows += len(one.node)
+            if rows <= KEPT:
+                made.append(one)
+            yield one
+        if rows <= KEPT:
+            batch.kept[key] = made
+
+
+def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) -> Iterator[Samples]:
+    waiting, rows, first = list[_Part](), 0, 0
+    for part in _parts(task, batch, where, hops, prepared):
+        if waiting and rows + len(part.node) > ROWS:
+            count = sum(len(p.scored) for p in waiting)
+            yield _samples(task, batch, where[first : first + count], waiting, prepared)
+            waiting, rows, first = [], 0, first + count
+        waiting.append(part)
+        rows += len(part.node)
+    yield _samples(task, batch, where[first:], waiting, prepared)
+
+
+def _samples(task: Task, batch: Batch, where: Tensor, parts: list[_Part], prepared: bool) -> Samples:
+    sizes, counts = [len(p.node) for p in parts], [len(p.scored) for p in parts]
+    shifts = [sum(sizes[:i]) for i in range(len(parts))]
+    node = torch.cat([p.node for p in parts])
+    sample = torch.cat([p.sample + sum(counts[:i]) for i, p in enumerate(parts)])
+    edge_index = torch.cat([p.edge_index + shift for p, shift in zip(parts, shifts, strict=True)], dim=1)
+    scored = torch.cat([p.scored + shift for p, shift in zip(parts, shifts, strict=True)])
+    x: Any = batch.x
+    x = x.rows(node) if prepared and hasattr(x, "rows") else _plain(x).index_select(0, node)
+    edges = edge_index
+    if prepared:
+        known: Any = batch.edge_index
+        edges = known.copies(edge_index, node, sample, torch.cat([p.inner for p in parts]), x)
+    graph_level = task.level == "graph"
+    arguments = (x, edges, sample) if graph_level else (x, edges)
+    return Samples(arguments, batch.y[where], None if graph_level else scored, sample, edge_index)
+
+
+def _plain(x: Any) -> Tensor:
+    """An ordinary tensor of features that may be kept sparse."""
+    found: Tensor = x.dense() if hasattr(x, "values_stored") else x
+    return found
+
+
+def _parts(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) -> Iterator[_Part]:
+    """The items in groups that are small even where every item hears of the whole graph."""
+    if task.level == "graph":
+        yield from _graphs(batch, where)
+        return
+    nodes = len(batch.x)
+    targets = where if batch.index is None else batch.index[where]
+    links = _links(batch)
+    for some in torch.split(targets, max(1, ROWS // nodes)):
+        yield _egos(links, some, nodes, hops, ring=not prepared)
+
+
+Links = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""For the edges into the nodes, and for those out of them: where each node's begin, and their other ends."""
+
+
+def _links(batch: Batch) -> Links:
+    if "links" not in batch.kept:
+        edges, nodes = batch.edge_index.as_subclass(Tensor), len(batch.x)
+        batch.kept["links"] = _ends(edges[1], edges[0], nodes), _ends(edges[0], edges[1], nodes)
+    found: Links = batch.kept["links"]
+    return found
+
+
+def _ends(of: Tensor, other: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
+    count = torch.bincount(of, minlength=nodes)
+    return torch.cat([count.new_zeros(1), count.cumsum(0)]), other[of.argsort(stable=True)]
+
+
+def _beside(keys: Tensor, links: tuple[Tensor, Tensor], nodes: int) -> tuple[Tensor, Tensor]:
+    """For every link of the keys (sample * nodes + node): the key itself, and that of the other end."""
+    start, other = links
+    node = keys.remainder(nodes)
+    first, count = start[node], start.diff()[node]
+    of = torch.repeat_interleave(torch.arange(len(keys), device=keys.device), count)
+    link = torch.arange(len(of), device=keys.device) + (first - count.cumsum(0) + count)[of]
+    return keys[of], (keys - node)[of] + other[link]
+
+
+def _egos(links: Links, targets: Tensor, nodes: int, hops: int, ring: bool) -> _Part:
+    """The ``hops``-hop neighbourhoods of the targets."""
+    into, out_of = links
+    centre = torch.arange(len(targets), device=targets.device) * nodes + targets
+    found, frontier = centre, centre
+    inner = centre[:0]
+    for _ in range(hops):
+        inner = found
+        _, heard = _beside(frontier, into, nodes)
+        frontier = _without(torch.unique(heard), found)
+        found = torch.cat([found, frontier]).sort().values
+    to, of = _beside(found if ring else inner, into, nodes)
+    if ring:
+        core = found
+        at, further = _beside(core, out_of, nodes)
+        outside = ~_among(further, core)
+        to, of = torch.cat([to, further[outside]]), torch.cat([of, at[outside]])
+        found = torch.unique(torch.cat([of, to, core]))
+    to, order = to.sort(stable=True)
+    edge_index = torch.stack([torch.searchsorted(found, of[order]), torch.searchsorted(found, to)])
+    sample = found.div(nodes, rounding_mode="floor")
+    return _Part(found.remainder(nodes), sample, _among(found, inner), edge_index, torch.searchsorted(found, centre))
+
+
+def _among(keys: Tensor, known: Tensor) -> Tensor:
+    """Which of the keys are among the known ones, which are sorted."""
+    if not len(known):
+        return torch.zeros_like(keys, dtype=torch.bool)
+    place = torch.searchsorted(known, keys).clamp_(max=len(known) - 1)
+    return known[place] == keys
+
+
+def _without(keys: Tensor, known: Tensor) -> Tensor:
+    return keys[~_among(keys, known)]
+
+
+def _graphs(batch: Batch, where: Tensor) -> Iterator[_Part]:
+    """The chosen graphs of a batch, one part each."""
+    assert batch.batch is not None
+    edges = batch.edge_index.as_subclass(Tensor)
+    of_edge = batch.batch[edges[1]]
+    first_node = torch.searchsorted(batch.batch, torch.arange(len(batch.y) + 1, device=edges.device)).tolist()
+    order = of_edge.argsort(stable=True)
+    first_edge = torch.searchsorted(of_edge[order], torch.arange(len(batch.y) + 1, device=edges.device)).tolist()
+    for graph in where.tolist():
+        begin, end = first_node[graph : graph + 2]
+        node = torch.arange(begin, end, device=edges.device)
+        mine = edges[:, order[first_edge[graph] : first_edge[graph + 1]]] - begin
+        mine = mine[:, mine[1].argsort(stable=True)]
+        yield _Part(node, torch.zeros_like(node), torch.ones_like(node, dtype=torch.bool), mine, node[:1] * 0)
