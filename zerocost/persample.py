@@ -57,8 +57,13 @@ class Use:
         """The sum over the samples of the signs of their gradients, in any order of the parameter's numbers."""
         raise NotImplementedError
 
-    def jacobian(self, delta: Tensor) -> Tensor:
-        """``[samples, numbers]``: the gradient of every sample."""
+    def jacobian(self, delta: Tensor, most: int | None = None) -> Tensor:
+        """``[samples, numbers]``: the gradient of every sample.
+
+        Args:
+            most: so many numbers at most for a matrix, whose gradient is then seen through random directions of its
+                outputs: inner products keep their expectation (Johnson and Lindenstrauss, 1984).
+        """
         raise NotImplementedError
 
 
@@ -83,8 +88,10 @@ class Linear(Use):
             total += (x.t() @ d).sign_()
         return total
 
-    def jacobian(self, delta: Tensor) -> Tensor:
+    def jacobian(self, delta: Tensor, most: int | None = None) -> Tensor:
         delta = delta.reshape(len(self.owner), -1)
+        if most is not None and self.x.size(1) * delta.size(1) > most:
+            delta = delta @ _directions(delta, max(1, most // self.x.size(1)))
         if hasattr(self.x, "grouped"):
             matrix, feature, sample = self.samples.grouped
             made = delta.new_zeros(len(self.samples), self.x.size(1), delta.size(1))
@@ -115,7 +122,7 @@ class Elementwise(Use):
     def signs(self, delta: Tensor) -> Tensor:
         return self.jacobian(delta).sign_().sum(0)
 
-    def jacobian(self, delta: Tensor) -> Tensor:
+    def jacobian(self, delta: Tensor, most: int | None = None) -> Tensor:
         rows = delta if self.x is None else delta * self.x
         if len(rows) == 1 != len(self.owner):  # a stack of one
             rows = rows[0]
@@ -125,6 +132,12 @@ class Elementwise(Use):
         shared = [d for d in range(1, rows.dim()) if aligned[d] == 1 and rows.size(d) > 1]
         rows = rows.sum(shared) if shared else rows
         return _sums(self.owner, len(self.samples) + 1, rows.reshape(len(rows), -1))[: len(self.samples)]
+
+
+def _directions(delta: Tensor, number: int) -> Tensor:
+    """``[outputs, number]`` random signs, the same for all samples and passes, of length one."""
+    signs = torch.randint(2, (delta.size(1), number), generator=torch.Generator().manual_seed(number)) * 2 - 1
+    return signs.to(delta) / number**0.5
 
 
 def _sums(group: Tensor, groups: int, rows: Tensor) -> Tensor:

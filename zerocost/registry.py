@@ -9,6 +9,9 @@ PROXIES = Registry(
     "proxy",
     {
         "gradsign": "nas.zerocost.gradsign:GRADSIGN",
+        "ntk-krr": "nas.zerocost.kernels:NTK_KRR",
+        "ntk-alignment": "nas.zerocost.kernels:NTK_ALIGNMENT",
+        "ntk-condition": "nas.zerocost.kernels:NTK_CONDITION",
     },
 )
 

@@ -20,6 +20,7 @@ from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
 from nas.evaluation.portions.fitting import fitted
 from nas.evaluation.precision import products_in, scores_in
+from nas.evaluation.proxies import scores
 from nas.evaluation.train import Trained, outputs, predict, train
 from nas.searchspace.source import load
 from nas.searchspace.task import Task
@@ -40,6 +41,10 @@ def evaluate(job: Job, task: Task) -> Outcome:
     weights = lent(job.inherits or ())
     try:
         with memory_limit(job.memory, job.device):
+            scored = scores(job, task) if job.proxies else {}
+            if not job.trains:
+                costs = _costs_alone(job, task)
+                return Outcome(scored | costs, time.monotonic() - begin)
             trained, metrics, batches = _measured(job, task, begin, weights)
     except Failed as failure:
         return Outcome(seconds=time.monotonic() - begin, reason=str(failure))
@@ -50,7 +55,7 @@ def evaluate(job: Job, task: Task) -> Outcome:
         give_back_freed_memory()
     if job.weights is not None:
         write_weights(trained.state, Path(job.weights))
-    return Outcome(metrics, metrics["seconds"], curve=trained.curve, stopped=trained.stopped, batches=batches)
+    return Outcome(metrics | scored, metrics["seconds"], curve=trained.curve, stopped=trained.stopped, batches=batches)
 
 
 def _measured(
@@ -87,6 +92,17 @@ def _measured(
     }
     shared = {} if job.inherits is None else {"inherited": inherited}
     return trained, trained.metrics | costs | shared | dict(fit.metrics), fit.batches
+
+
+def _costs_alone(job: Job, task: Task) -> dict[str, float]:
+    """What the network costs, with fresh weights."""
+    with torch.random.fork_rng(devices=[]):
+        model = load(job.source)().to(job.device)
+    return {
+        "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
+        "bytes": float(sum(t.numel() * t.element_size() for t in model.state_dict().values())),
+        "latency": latency_of(model, without_preparation(task)),
+    }
 
 
 def latency_of(model: torch.nn.Module, task: Task) -> float:

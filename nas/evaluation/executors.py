@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
@@ -72,16 +73,26 @@ class LocalProcesses:
     """Worker processes with the task in shared memory, one device each; a dead or hung worker is replaced.
 
     The task is prepared once and sent to each worker; its tensors are not copied. Each worker computes with
-    ``threads``, else with its share of the cores. Workers ignore Ctrl-C, so that the driver alone decides what becomes
-    of it.
+    ``threads``, else with its share of the cores. ``before`` may make more of the prepared task. Workers ignore Ctrl-C,
+    so that the driver alone decides what becomes of it.
     """
 
-    def __init__(self, task: Task, device: str, workers: int, space: str = "", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        device: str,
+        workers: int,
+        space: str = "",
+        threads: int | None = None,
+        before: Callable[[Task], None] | None = None,
+    ) -> None:
         threads = threads or max(1, (os.cpu_count() or 1) // workers)
         self.slots = workers
         self._devices = spread(resolve(device), workers)
         prepared = prepare(task)
         complete(prepared)
+        if before is not None:
+            before(prepared)
         self._arguments = (prepared, threads, space)
         self._next = 0
 

@@ -57,6 +57,9 @@ class Job:
             ``nas.evaluation.portions.sampling``.
         precision: of the arithmetic, see ``nas.evaluation.precision``.
         inherits: weights to start with in place of fresh ones; None where sharing is no question.
+        proxies: names of the proxies that score the network before it is trained, see ``nas.evaluation.proxies``.
+        trains: whether it is trained at all; without that the outcome has the scores, ``params``, ``bytes`` and
+            ``latency`` alone.
     """
 
     source: str
@@ -73,6 +76,8 @@ class Job:
     batches: str = "auto"
     precision: str = "float32"
     inherits: tuple[Inherited, ...] | None = None
+    proxies: tuple[str, ...] = ()
+    trains: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ class Outcome:
         metrics: ``valid_<metric>``, ``test_<metric>`` and the loss of both splits, at the best epoch; ``params``,
             ``bytes``, ``latency``, ``seconds``, ``epochs`` trained and ``best_epoch``; of a training in portions also
             ``parts``, ``approximate_evaluation`` and ``full_batch_mib``; where weights are shared ``inherited``, the
-            share of the trainable weights that another trial lent. Empty if the job failed.
+            share of the trainable weights that another trial lent; of proxies ``proxy_<name>`` and
+            ``proxy_seconds_<name>``. Empty if the job failed.
         seconds: wall-clock time.
         reason: why it failed, or None.
         curve: ``(epoch, value)`` of the choosing metric at every look at the validation split.

@@ -1,0 +1,142 @@
+"""Scores of an untrained network by proxies, and by the first epochs of its training, which is the dearest of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+
+from nas.evaluation.engine.lowering import lowered
+from nas.evaluation.engine.scoring import Scoring
+from nas.evaluation.job import Failed, Job, Rung
+from nas.evaluation.train import predict, train
+from nas.metrics import resolve_metric
+from nas.searchspace.errors import BadInput
+from nas.searchspace.registry import unknown
+from nas.searchspace.source import load
+from nas.searchspace.task import Task
+from nas.zerocost.base import NotScored, Proxy
+from nas.zerocost.registry import PROXIES, find
+
+SHORT = "short"
+EPOCHS = 15
+"""Of a short training, where the user does not say."""
+
+
+def known(name: str) -> Proxy:
+    """The proxy of that name; ``short`` or ``short:EPOCHS`` is the real training, left after some epochs.
+
+    Raises:
+        BadInput: for an unknown name; the message offers the nearest.
+    """
+    if name.partition(":")[0] != SHORT:
+        if name not in PROXIES:
+            raise unknown("proxy", name, [*PROXIES.names(), SHORT])
+        return find(name)
+    epochs = _epochs(name)
+    return Proxy(
+        name=name,
+        summary=f"best validation metric of the first {epochs} epochs of the real training",
+        paper="successive halving's first rung: Jamieson and Talwalkar, AISTATS 2016, arXiv 1502.07943",
+        needs="validation labels",
+        cost=f"{epochs} epochs of training",
+        score=_needs_a_job,
+    )
+
+
+def names() -> list[str]:
+    """Every name that needs no argument."""
+    return [*PROXIES.names(), SHORT]
+
+
+def column(name: str) -> str:
+    """Where a score stands among the metrics of a trial."""
+    return f"proxy_{name}"
+
+
+def cost_column(name: str) -> str:
+    """Where the seconds that it took stand."""
+    return f"proxy_seconds_{name}"
+
+
+def scores(job: Job, task: Task) -> dict[str, float]:
+    """The job's proxies of its network, and the seconds that each took.
+
+    A proxy that has no score for the network, or one that is not finite, is left out.
+    """
+    cuda = [torch.device(job.device)] if job.device.startswith("cuda") else []
+    found: dict[str, float] = {}
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(job.seed)
+        model = load(job.source)().to(job.device)
+        with lowered(model, job.seed):
+            for name in job.proxies:
+                begin = time.perf_counter()
+                try:
+                    value = (
+                        _short(job, task, name) if name.startswith(SHORT) else find(name).score(model, task, job.seed)
+                    )
+                except (NotScored, Failed):
+                    continue
+                if math.isfinite(value):
+                    found |= {column(name): value, cost_column(name): time.perf_counter() - begin}
+    return found
+
+
+def ready(task: Task, sources: Iterable[str], proxies: Sequence[str]) -> None:
+    """Make what these proxies keep with the task's batches, for networks that hear as far as those of ``sources``.
+
+    Worker processes then share it.
+    """
+    for text in sources:
+        for name in proxies:
+            if not name.startswith(SHORT):
+                model = load(text)()
+                with lowered(model, 0):
+                    _quietly(lambda name=name, model=model: find(name).score(model, task, 0))  # type: ignore[misc]
+
+
+def _quietly(score: Callable[[], float]) -> None:
+    try:
+        score()
+    except Exception:  # whoever needs the score will hear of it
+        return
+
+
+def _short(job: Job, task: Task, name: str) -> float:
+    epochs = min(_epochs(name), job.recipe.epochs)
+    torch.manual_seed(job.seed)
+    model = load(job.source)().to(job.device)
+    with lowered(model, job.seed):
+        trained = train(
+            model,
+            task,
+            job.recipe,
+            job.metrics[:1],
+            seed=job.seed,
+            class_weights=job.class_weights,
+            validate_every=max(1, epochs // 3),
+            rungs=(Rung(epochs, math.inf if _larger(job, task) else -math.inf),),
+            scores=Scoring(predict),
+        )
+    value = trained.metrics[f"valid_{job.metrics[0]}"]
+    return value if _larger(job, task) else -value
+
+
+def _larger(job: Job, task: Task) -> bool:
+    return resolve_metric(job.metrics[0], task.target).larger_is_better
+
+
+def _epochs(name: str) -> int:
+    _, _, text = name.partition(":")
+    if not text and name == SHORT:
+        return EPOCHS
+    if not text.isdigit() or int(text) < 1:
+        raise BadInput(f"a short training is named {SHORT} or {SHORT}:EPOCHS, such as {SHORT}:20; got {name!r}")
+    return int(text)
+
+
+def _needs_a_job(*_: object) -> float:
+    raise BadInput("a short training needs the recipe of an architecture, not its module alone")
