@@ -1,0 +1,206 @@
+"""How well proxies rank: rank correlation with the quality after full training.
+
+    python experiments/zerocost/correlation.py [--space design agnn nasbench-graph] [--data cora ...] [--summary]
+
+First ``trained.py`` for ``design`` and ``agnn``; the truth of ``nasbench-graph`` is the benchmark's table (the mean
+of three seeds). Every architecture is scored by every proxy, once, with fresh weights of one seed; ``scores.csv``
+gets a row for each and an interrupted run goes on. ``correlation.csv`` is made of it: Spearman's correlation with
+validation quality (what a search selects by) and with test quality, Kendall's, the share of the best tenth that is
+found, each with a 95 % bootstrap interval over architectures, and the cost as a share of full training (processor
+time of one thread, both).
+
+Combinations are sums of ranks, except ``learned``: a random forest over the encoding and all proxies but the short
+training, and ``learned + short`` with it, both as predictions for architectures that the forest has not seen (ten
+folds).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import torch
+from nasbench_graph import Table
+from recording import append, origin, rows
+from scipy.stats import rankdata
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.model_selection import KFold, cross_val_predict
+from trained import SETTINGS, sampled
+
+from nas.data import load
+from nas.evaluation.engine.prepare import prepare
+from nas.evaluation.evaluate import evaluate
+from nas.evaluation.job import Job
+from nas.evaluation.proxies import SHORT, column, names
+from nas.metrics import METRICS
+from nas.ranking.statistics import hit_rate, interval, kendall, spearman
+from nas.searchspace.encodings import one_hot
+from nas.searchspace.source import source
+from nas.searchspace.spaces.registry import find
+from nas.settings import Settings
+from nas.study.search import recipe_of
+
+HERE = Path(__file__).parent
+TRAINED, SCORES, TABLE = HERE / "trained.csv", HERE / "scores.csv", HERE / "correlation.csv"
+COMBINED = {
+    "ntk-krr + depth": ("ntk-krr", "-depth"),
+    "short + ntk-krr": (SHORT, "ntk-krr"),
+    "short + ntk-condition": (SHORT, "ntk-condition"),
+}
+"""Sums of ranks; a minus turns one round."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--space", nargs="*", default=[*SETTINGS["spaces"], "nasbench-graph"])
+    parser.add_argument("--data", nargs="*", default=SETTINGS["data"])
+    parser.add_argument("--summary", action="store_true", help="do not score, make correlation.csv alone")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    for space in () if chosen.summary else chosen.space:
+        for data in chosen.data:
+            score(space, data)
+    summarise()
+
+
+def truth(space: str, data: str) -> dict[int, dict[str, Any]]:
+    """By number: the architecture, its qualities after training (larger is better) and the seconds that it took."""
+    if space == "nasbench-graph":
+        if data not in Table.names():
+            return {}
+        table = Table(data)
+        chosen = sampled(table.space, SETTINGS["looked_up"])
+        at = [table.row(architecture) for architecture in chosen]
+        return {
+            i: {"architecture": a, "valid": table.valid[row], "test": table.test[row], "cpu": None}
+            for i, (a, row) in enumerate(zip(chosen, at, strict=True))
+        }
+    space_of, sign = find(space), 1.0
+    return {
+        int(row["number"]): {
+            "architecture": space_of.from_json(json.loads(row["architecture"])),
+            "valid": sign * float(row["valid"]),
+            "test": sign * float(row["test"]),
+            "cpu": float(row["cpu_seconds"]),
+        }
+        for row in rows(TRAINED)
+        if (row["space"], row["data"]) == (space, data) and row["valid"]
+    }
+
+
+def score(space: str, data: str) -> None:
+    known = truth(space, data)
+    done = {(int(r["number"]), r["proxy"]) for r in rows(SCORES) if (r["space"], r["data"]) == (space, data)}
+    if all((number, name) in done for number in known for name in names()):
+        return
+    task = load(data)
+    assert METRICS[task.metric].larger_is_better
+    prepared, bound = prepare(task), find(space).for_task(task)
+    for number, row in known.items():
+        architecture = bound.from_json(bound.to_json(row["architecture"]))
+        recipe = recipe_of(architecture, task, Settings())
+        text = source(architecture, task)
+        for name in names():
+            if (number, name) in done:
+                continue
+            begin = time.process_time()
+            job = Job(text, recipe, SETTINGS["seed"], (task.metric,), proxies=(name,), trains=False)
+            outcome = evaluate(job, prepared)
+            cpu = time.process_time() - begin
+            value = outcome.metrics.get(column(name))
+            found = {"space": space, "data": data, "number": number, "proxy": name, "score": value}
+            append(SCORES, found | {"cpu_seconds": round(cpu, 4), "reason": outcome.reason})
+        print(f"{space} {data} {number}", flush=True)
+
+
+def summarise() -> None:
+    """Write correlation.csv anew."""
+    scored: dict[tuple[str, str], dict[str, dict[int, tuple[float, float]]]] = {}
+    for row in rows(SCORES):
+        value = float(row["score"]) if row["score"] else -np.inf
+        of = scored.setdefault((row["space"], row["data"]), {}).setdefault(row["proxy"], {})
+        of[int(row["number"])] = value, float(row["cpu_seconds"])
+    made = []
+    for (space, data), by_proxy in scored.items():
+        known = truth(space, data)
+        numbers = [n for n in sorted(known) if all(n in of for of in by_proxy.values())]
+        valid, test = (np.array([known[n][split] for n in numbers]) for split in ("valid", "test"))
+        cost = np.mean([known[n]["cpu"] for n in numbers]) if space != "nasbench-graph" else np.nan
+        values = {name: np.array([of[n][0] for n in numbers]) for name, of in by_proxy.items()}
+        seconds = {name: float(np.mean([of[n][1] for n in numbers])) for name, of in by_proxy.items()}
+        architectures = [known[n]["architecture"] for n in numbers]
+        for name, parts in COMBINED.items():
+            values[name] = sum(rankdata(-values[p[1:]] if p[0] == "-" else values[p]) for p in parts)
+            seconds[name] = sum(seconds[p.lstrip("-")] for p in parts)
+        for name, parts in {"learned": [n for n in by_proxy if n != SHORT], "learned + short": list(by_proxy)}.items():
+            values[name] = _learned(space, architectures, [values[p] for p in parts], valid)
+            seconds[name] = sum(seconds[p] for p in parts)
+        values["validation quality"], seconds["validation quality"] = valid, float(cost)
+        for name, of in values.items():
+            made.append(
+                {"space": space, "data": data, "proxy": name, "architectures": len(numbers)} | _row(of, valid, test)
+            )
+            made[-1] |= {"cpu_ms": round(1e3 * seconds[name], 1), "share_of_training": round(seconds[name] / cost, 3)}
+    if made:
+        with TABLE.open("w", newline="") as out:
+            writer = csv.DictWriter(out, fieldnames=[*made[0], *origin()])
+            writer.writeheader()
+            writer.writerows(row | origin() for row in made)
+        _show(made)
+
+
+def _row(of: np.ndarray[Any, Any], valid: np.ndarray[Any, Any], test: np.ndarray[Any, Any]) -> dict[str, Any]:
+    measured: dict[str, Any] = {}
+    for name, statistic, truth_of in (
+        ("spearman_valid", spearman, valid),
+        ("spearman_test", spearman, test),
+        ("kendall_valid", kendall, valid),
+        ("hit_rate_valid", hit_rate, valid),
+    ):
+        low, high = interval(statistic, of, truth_of, seed=0)
+        measured |= {
+            name: round(statistic(of, truth_of), 3),
+            f"{name}_low": round(low, 3),
+            f"{name}_high": round(high, 3),
+        }
+    return measured
+
+
+def _learned(
+    space: str, architectures: list[Any], proxies: list[Any], valid: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    encoded = np.stack([one_hot(find(space), a) for a in architectures])
+    finite = [np.where(np.isfinite(p), p, np.min(p[np.isfinite(p)], initial=0.0) - 1) for p in proxies]
+    features = np.concatenate([encoded, np.stack([rankdata(p) for p in finite], axis=1)], axis=1)
+    forest = RandomForestRegressor(200, min_samples_leaf=2, max_features=1 / 3, random_state=0)
+    folds = KFold(10, shuffle=True, random_state=0)
+    predicted: np.ndarray[Any, Any] = cross_val_predict(forest, features, valid, cv=folds)
+    return predicted
+
+
+def _show(made: list[dict[str, Any]]) -> None:
+    """Spearman with validation quality: proxies by data sets."""
+    for space in dict.fromkeys(row["space"] for row in made):
+        mine = [row for row in made if row["space"] == space]
+        data = list(dict.fromkeys(row["data"] for row in mine))
+        print(f"\n{space:24s}" + "".join(f"{d[:9]:>10s}" for d in data) + "      mean  of test  share of training")
+        for proxy in dict.fromkeys(row["proxy"] for row in mine):
+            by = {row["data"]: row for row in mine if row["proxy"] == proxy}
+            of = [by[d]["spearman_valid"] for d in data]
+            test, share = (np.mean([by[d][key] for d in data]) for key in ("spearman_test", "share_of_training"))
+            cells = "".join(f"{v:10.2f}" for v in of)
+            print(f"{proxy:24s}{cells}{np.mean(of):10.2f}{test:9.2f}{share:19.3f}")
+
+
+if __name__ == "__main__":
+    random.seed(0)
+    main()
