@@ -79,7 +79,7 @@ class AGNN(Learner):
         return [self._propose() for _ in range(n)]
 
     def _propose(self) -> Any:
-        first = self.asked < self._initial
+        first = self.proposed < self._initial
         rng = self.next_rng()
         if first or not self._bests or not self._bests[-1].classes:
             return self._unseen(lambda _: self.space.sample(rng), rng)

@@ -96,9 +96,15 @@ class Controller(Protocol):
     What ``ask`` returns depends on the problem, on what was told, and on how many proposals are still out, never
     on the clock or on global state: telling a fresh controller the same past makes it propose the same future.
     The study tells every proposal back exactly once, failed ones and repeats of known architectures too.
+
+    A screen asks for more than it keeps. It calls ``forget(architectures)``, where a controller has that method, with
+    those proposals that will never be told, see ``nas.controllers.screening``.
     """
 
-    multi_objective: ClassVar[bool]
+    @property
+    def multi_objective(self) -> bool:
+        """Whether it handles more than one objective; a class says so by a class attribute."""
+        ...
 
     def ask(self, n: int) -> list[Any]:
         """Up to ``n`` architectures; fewer, down to none, only when the space is exhausted."""
@@ -142,6 +148,24 @@ class Counted:
         self.space = problem.space
         self.asked = 0
         self.told = 0
+        self.forgotten = 0
+
+    @property
+    def proposed(self) -> int:
+        """How many proposals were told or still will be."""
+        return self.asked - self.forgotten
+
+    def forget(self, architectures: Sequence[Any]) -> None:
+        """Hear of proposals that will never be told."""
+        self.forgotten += len(architectures)
+
+    def recall(self, n: int, architecture: Any) -> None:
+        """Be as after ``ask(n)`` and forgetting all that it returned but ``architecture``, as far as it matters.
+
+        What matters is their number, where a proposal follows from that and from what was told.
+        """
+        self.asked += n
+        self.forgotten += n - 1
 
     def next_rng(self) -> random.Random:
         self.asked += 1
@@ -149,7 +173,16 @@ class Counted:
 
     def heard(self, trials: Sequence[Trial]) -> None:
         self.told += len(trials)
-        self.asked = max(self.asked, self.told)
+        self.asked = max(self.asked, self.told + self.forgotten)
+
+
+def recall_by_asking(controller: Any, n: int, architecture: Any) -> None:
+    """``Counted.recall`` for a controller whose state changes as it is asked."""
+    proposed = controller.ask(n)
+    if architecture in proposed:
+        proposed.remove(architecture)
+    if hasattr(controller, "forget"):
+        controller.forget(proposed)
 
 
 class Learner(Counted):

@@ -37,7 +37,7 @@ class Evolution(Counted):
         return [self._propose() for _ in range(n)]
 
     def _propose(self) -> Any:
-        first = self.asked < self.size or not self.population
+        first = self.proposed < self.size or not self.population
         rng = self.next_rng()
         if first:
             return self.space.sample(rng)

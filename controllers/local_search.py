@@ -29,7 +29,7 @@ class LocalSearch(Counted):
         at_least(1, starts=starts)
         self.starts = starts
         self.known: dict[Any, float] = {}
-        self.pending: set[Any] = set()
+        self.pending: list[Any] = []
         self.current: Any = None
         self.neighbours: list[Any] = []
         """Neighbours of the current architecture that nobody told yet, the next one last."""
@@ -44,8 +44,14 @@ class LocalSearch(Counted):
                 break
         else:
             architecture = self.space.sample(rng)
-        self.pending.add(architecture)
+        self.pending.append(architecture)
         return architecture
+
+    def forget(self, architectures: Sequence[Any]) -> None:
+        """Those are neighbours that may be proposed again."""
+        super().forget(architectures)
+        for architecture in architectures:
+            self.pending.remove(architecture)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
@@ -53,7 +59,8 @@ class LocalSearch(Counted):
             self.heard([trial])
 
     def _tell(self, architecture: Any, value: float) -> None:
-        self.pending.discard(architecture)
+        if architecture in self.pending:
+            self.pending.remove(architecture)
         self.known[architecture] = value
         if self.told + 1 < self.starts:
             return

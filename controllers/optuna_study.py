@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nas.controllers.base import Counted, Problem, Trial
+from nas.controllers.base import Counted, Problem, Trial, recall_by_asking
 from nas.controllers.optuna_knobs import Knobs
 from nas.searchspace.language import Forbidden
 
@@ -86,6 +86,13 @@ class OptunaController(Counted):
                 return inner
         return None
 
+    def forget(self, architectures: Sequence[Any]) -> None:
+        """Their inner trials fail, so that no sampler takes them for running."""
+        super().forget(architectures)
+        for architecture in architectures:
+            if (inner := self.take(architecture)) is not None:
+                self.fail(inner)
+
     def fail(self, inner: OptunaTrial) -> None:
         from optuna.trial import TrialState
 
@@ -160,6 +167,9 @@ class LivingSampler(OptunaController):
                 if entry[1] is not None:
                     self.fail(entry[1])
         self.heard(trials)
+
+    def recall(self, n: int, architecture: Any) -> None:
+        recall_by_asking(self, n, architecture)
 
     def enqueue(self, architecture: Any) -> OptunaTrial:
         """A running inner trial of the given architecture."""

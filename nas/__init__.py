@@ -4,6 +4,7 @@
 
     result = nas.search("cora", space="agnn", controller="evolution", trials=50)
     result.best, result.module(), result.export("model"), result.report()
+    nas.rank("cora", space="agnn", proxies=["ntk-krr"], n=500).architectures  # best first, none trained
 
 Names load when they are used, so that importing this package is quick.
 """
@@ -12,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nas.api import open_run, resume, search
+    from nas.api import correlate, open_run, rank, resume, search
     from nas.controllers.base import Trial
     from nas.data import load
     from nas.result import Result
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "nas.api": ("open_run", "resume", "search"),
+    "nas.api": ("correlate", "open_run", "rank", "resume", "search"),
     "nas.controllers.base": ("Trial",),
     "nas.data": ("load",),
     "nas.result": ("Result",),
@@ -77,12 +78,14 @@ __all__ = [
     "architecture",
     "choice",
     "constant",
+    "correlate",
     "earlier",
     "integer",
     "load",
     "nested",
     "open_run",
     "operator",
+    "rank",
     "real",
     "repeat",
     "resume",

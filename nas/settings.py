@@ -14,6 +14,12 @@ from nas.searchspace.sharing import MODES
 
 FIDELITIES = ("full", "halving", "hyperband")
 EVALUATORS = ("train", "shared")
+PROXY = "proxy"
+"""The evaluator ``proxy:NAME`` is the score of an untrained network by the proxy of that name."""
+AUTO = "auto"
+"""The screen that is learned from finished trials."""
+POOL = 8
+"""Architectures from which a screen chooses one, where the user does not say."""
 WARM_UP = 15
 """Epochs that a trial with shared weights is trained for, where the user does not say.
 
@@ -48,7 +54,12 @@ class Settings:
             learning curve is behind, see ``nas.study.fidelity``.
         evaluator: ``train`` trains every architecture from scratch; with ``shared`` an architecture inherits weights
             from those before it and is trained for ``warm_up`` epochs, and the best are trained from scratch in the
-            end, see ``nas.study.sharing``.
+            end, see ``nas.study.sharing``; ``proxy:NAME`` trains nothing in the search, ranks by the score of a proxy,
+            and trains the best in the end.
+        screen: names of proxies, joined by commas, by which the most promising of every ``pool`` proposals is chosen
+            for a trial; ``auto`` learns from the finished trials how to choose, see ``nas.study.screening``. None
+            means that every proposal is evaluated.
+        pool: proposals for a trial that is screened; None means 8.
         sharing: who inherits from whom with shared weights: ``homogeneous`` layers (None means these) or ``all``, see
             ``nas.searchspace.sharing``.
         warm_up: epochs of a training with shared weights, at most those of a whole one; None means 15.
@@ -59,7 +70,7 @@ class Settings:
         trial_seconds: limit of one training; None means none.
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
         storage: URL of an Optuna storage; None means a journal file in the run's folder.
-        keep: how many of the best trials keep their weights.
+        keep: how many of the best trials keep their weights; 0, where a proxy is the evaluator, trains none.
     """
 
     data: str = "digits"
@@ -81,6 +92,8 @@ class Settings:
     validate_every: int | None = None
     fidelity: str = "full"
     evaluator: str = "train"
+    screen: str | None = None
+    pool: int | None = None
     sharing: str | None = None
     warm_up: int | None = None
     batches: str = "auto"
@@ -99,37 +112,56 @@ class Settings:
         for name in ("data", "space", "controller", "device", "fidelity", "evaluator", "batches", "precision"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
-        for name in ("data_root", "split", "metric", "sharing", "storage"):
+        for name in ("data_root", "split", "metric", "screen", "sharing", "storage"):
             if not isinstance(getattr(self, name), str | None):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
         if not isinstance(self.class_weights, bool):
             raise BadInput(f"class_weights must be true or false; got {self.class_weights!r}")
         for name in ("split_seed", "seed", "workers", "keep"):
-            _check_number(name, getattr(self, name), int, 1 if name == "keep" else 0)
+            least = 1 if name == "keep" and not self.proxy else 0
+            _check_number(name, getattr(self, name), int, least)
         for name in ("split_seed", "seed"):
             if getattr(self, name) >= 2**63:
                 raise BadInput(f"{name} must be below 2**63; got {getattr(self, name)}")
         for name in ("trials", "epochs", "patience", "validate_every", "warm_up", "trial_memory"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), int, 1)
+        if self.pool is not None:
+            _check_number("pool", self.pool, int, 2)
         for name in ("seconds", "trial_seconds"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
-        named = {"fidelity": FIDELITIES, "evaluator": EVALUATORS, "batches": BATCHES, "precision": PRECISIONS}
+        named = {"fidelity": FIDELITIES, "batches": BATCHES, "precision": PRECISIONS}
         for name, allowed in {**named, "sharing": (None, *MODES)}.items():
             if getattr(self, name) not in allowed:
                 raise unknown(name, getattr(self, name), filter(None, allowed))
-        self._check_sharing()
+        self._check_evaluator()
+        self._check_screen()
         if self.trials is None and self.seconds is None:
             raise BadInput("give a budget: trials, seconds, or both")
 
-    def _check_sharing(self) -> None:
+    @property
+    def proxy(self) -> str | None:
+        """The proxy that is the evaluator; None where another one is."""
+        return proxy_of(self.evaluator)
+
+    @property
+    def screens(self) -> tuple[str, ...]:
+        """The proxies named as the screen; none without one, and with ``auto``."""
+        return () if self.screen in (None, AUTO) else _split(self.screen)
+
+    def _check_evaluator(self) -> None:
+        if self.proxy is not None:
+            _check_proxy(self.proxy)
+        elif self.evaluator not in EVALUATORS:
+            raise unknown("evaluator", self.evaluator, [*EVALUATORS, f"{PROXY}:NAME"])
+        if self.evaluator != "train" and self.fidelity != "full":
+            why = "the search has none" if self.proxy else "all are as short"
+            raise BadInput(
+                f"fidelity {self.fidelity} compares trainings from scratch, and with evaluator {self.evaluator} {why}; "
+                "use one of the two"
+            )
         if self.evaluator == "shared":
-            if self.fidelity != "full":
-                raise BadInput(
-                    f"fidelity {self.fidelity} compares trainings from scratch, and with evaluator shared all are as "
-                    "short; use one of the two"
-                )
             return
         for name in ("sharing", "warm_up"):
             if getattr(self, name) is not None:
@@ -137,6 +169,16 @@ class Settings:
                     f"{name} is a setting of shared weights and the evaluator is {self.evaluator}; use evaluator "
                     f"shared too, or leave {name} out"
                 )
+
+    def _check_screen(self) -> None:
+        if self.screen is None:
+            if self.pool is not None:
+                raise BadInput("pool is a setting of a screen and there is none; give screen too, or leave pool out")
+            return
+        for name in self.screens:
+            _check_proxy(name, AUTO)
+        if len(set(self.screens)) < len(self.screens):
+            raise BadInput(f"screen names a proxy twice: {self.screen}")
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Settings:
@@ -151,6 +193,25 @@ class Settings:
                 raise unknown("setting", name, known)
         unlimited = {"trials": None} if values.get("seconds") is not None else {}
         return Settings(**{**unlimited, **values})
+
+
+def proxy_of(evaluator: str) -> str | None:
+    """The proxy that an evaluator is; None of an evaluator that trains."""
+    kind, colon, name = evaluator.partition(":")
+    return name if kind == PROXY and colon else None
+
+
+def _check_proxy(name: str, *others: str) -> None:
+    """Raises ``BadInput`` for a name that no proxy has; it might have meant one of the others. Imports torch."""
+    from nas.evaluation.proxies import known, names
+
+    if name.partition(":")[0] not in names():
+        raise unknown("proxy", name, [*names(), *others])
+    known(name)
+
+
+def _split(screen: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (screen or "").split(","))
 
 
 def _names(objectives: Any) -> tuple[str, ...]:

@@ -38,9 +38,8 @@ from trained import SETTINGS, sampled
 
 from nas.data import load
 from nas.evaluation.engine.prepare import prepare
-from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job
-from nas.evaluation.proxies import SHORT, column, names
+from nas.evaluation.proxies import SHORT, column, names, scores
 from nas.metrics import METRICS
 from nas.ranking.statistics import hit_rate, interval, kendall, spearman
 from nas.searchspace.encodings import one_hot
@@ -53,7 +52,8 @@ HERE = Path(__file__).parent
 TRAINED, SCORES, TABLE = HERE / "trained.csv", HERE / "scores.csv", HERE / "correlation.csv"
 COMBINED = {
     "ntk-krr + depth": ("ntk-krr", "-depth"),
-    "short + ntk-krr": (SHORT, "ntk-krr"),
+    "ntk-error + ntk-condition": ("ntk-error", "ntk-condition"),
+    "ntk-condition + synflow": ("ntk-condition", "synflow"),
     "short + ntk-condition": (SHORT, "ntk-condition"),
 }
 """Sums of ranks; a minus turns one round."""
@@ -113,12 +113,11 @@ def score(space: str, data: str) -> None:
             if (number, name) in done:
                 continue
             begin = time.process_time()
-            job = Job(text, recipe, SETTINGS["seed"], (task.metric,), proxies=(name,), trains=False)
-            outcome = evaluate(job, prepared)
+            job = Job(text, recipe, SETTINGS["seed"], (task.metric,), proxies=(name,))
+            value = scores(job, prepared).get(column(name))
             cpu = time.process_time() - begin
-            value = outcome.metrics.get(column(name))
             found = {"space": space, "data": data, "number": number, "proxy": name, "score": value}
-            append(SCORES, found | {"cpu_seconds": round(cpu, 4), "reason": outcome.reason})
+            append(SCORES, found | {"cpu_seconds": round(cpu, 4)})
         print(f"{space} {data} {number}", flush=True)
 
 
@@ -180,7 +179,7 @@ def _learned(
 ) -> np.ndarray[Any, Any]:
     encoded = np.stack([one_hot(find(space), a) for a in architectures])
     finite = [np.where(np.isfinite(p), p, np.min(p[np.isfinite(p)], initial=0.0) - 1) for p in proxies]
-    features = np.concatenate([encoded, np.stack([rankdata(p) for p in finite], axis=1)], axis=1)
+    features = np.column_stack([encoded, *map(rankdata, finite)])
     forest = RandomForestRegressor(200, min_samples_leaf=2, max_features=1 / 3, random_state=0)
     folds = KFold(10, shuffle=True, random_state=0)
     predicted: np.ndarray[Any, Any] = cross_val_predict(forest, features, valid, cv=folds)

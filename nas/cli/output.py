@@ -30,9 +30,6 @@ WORDS = {
 }
 """What numbers are called in a heading, where their names are short."""
 
-TRAINED = {"train": "from scratch", "shared": "with shared weights"}
-"""What the evaluators are called in a table."""
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 runs_option = click.option(
     "--runs", metavar="DIR", help="Folder of all runs.  [default: $NAS_RUNS, else runs]", type=click.Path()
@@ -99,17 +96,32 @@ def headline(plan: Plan) -> str:
     """What a search is of, in one line."""
     task, settings = plan.task, plan.settings
     objectives = " and ".join(
-        o.label if o.maximise or o.key != o.name else f"few {said(o.name)}" for o in plan.objectives
+        _aim(o) if (scored := o.by(settings.evaluator)) == o else f"{_aim(o)} by the {_aim(scored)}"
+        for o in plan.objectives
     )
+    screen = "" if settings.screen is None else f", screened by {settings.screen}"
     return (
         f"{task.name} ({task.level} level, split {task.split}), space {plan.space.name}, controller "
-        f"{settings.controller}, seed {settings.seed}, for {objectives}"
+        f"{settings.controller}{screen}, seed {settings.seed}, for {objectives}"
     )
+
+
+def _aim(objective: Objective) -> str:
+    if objective.maximise or objective.key != objective.name:
+        return objective.label
+    return f"few {said(objective.name)}"
+
+
+def trained(record: Record) -> str:
+    """How the network of a trial was trained, for a table."""
+    if record.proxy is not None:
+        return f"scored by {record.proxy}"
+    return "from scratch" if record.from_scratch else "with shared weights"
 
 
 def record_json(record: Record, result: Result) -> dict[str, Any]:
-    """One trial as JSON."""
-    trial = record.trial
+    """One trial as JSON; a score in place of a metric stands under the name that it has among the metrics."""
+    trial, objectives = record.trial, result.plan.objectives
     return {
         "number": trial.number,
         "evaluator": record.evaluator,
@@ -117,7 +129,7 @@ def record_json(record: Record, result: Result) -> dict[str, Any]:
         "stopped": trial.stopped,
         "objectives": None
         if trial.values is None
-        else {o.name: o.value(v) for o, v in zip(result.plan.objectives, trial.values, strict=True)},
+        else {_key(o, record): o.by(record.evaluator).value(v) for o, v in zip(objectives, trial.values, strict=True)},
         "metrics": dict(trial.metrics),
         "curve": trial.curve,
         "seconds": trial.seconds,
@@ -125,6 +137,11 @@ def record_json(record: Record, result: Result) -> dict[str, Any]:
         "reason": trial.reason,
         "architecture": result.plan.space.to_json(trial.architecture),
     }
+
+
+def _key(objective: Objective, record: Record) -> str:
+    found = objective.by(record.evaluator)
+    return found.key if found.scored else found.name
 
 
 def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
@@ -161,11 +178,18 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
     """The table of trials that ends a search.
 
     It says which were stopped early where any was, and what the numbers come from where that is not always a training
-    from scratch.
+    from scratch. Where networks were not trained it has their scores, and no metrics if none was.
     """
-    objectives, metric = result.plan.objectives, result.plan.task.metric
-    tested = [o.name for o in objectives if o.key != o.name] or [metric]
-    costs = [name for name in ("params", "seconds") if name not in [o.name for o in objectives]]
+    metric, scored = result.plan.task.metric, [r for r in records if r.proxy is not None]
+    objectives = list(result.plan.objectives)
+    tested, measured = [o.name for o in objectives if o.key != o.name] or [metric], ["params", "seconds"]
+    if scored:
+        by = [o.by(scored[0].evaluator) for o in objectives]
+        if len(scored) == len(records):
+            objectives, tested, measured = by, [], ["params"]
+        else:
+            objectives = [*(o for o in by if o.scored), *objectives]
+    costs = [name for name in measured if name not in [o.key for o in objectives]]
     early = any(record.trial.stopped is not None for record in records)
     shared = not all(record.from_scratch for record in records)
     columns = [
@@ -181,7 +205,7 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
     rows = [
         [
             record.trial.number,
-            *([TRAINED[record.evaluator]] if shared else []),
+            *([trained(record)] if shared else []),
             *(shown(record.trial.metrics.get(name), name) for name in names),
             *([shown(record.trial.stopped)] if early else []),
             brief(record.trial.architecture),
@@ -207,7 +231,11 @@ def print_architecture(result: Result, number: int) -> None:
         )
         for line in lines:
             click.echo(f"  {line}")
-    metrics = result.trial(number).metrics
+    metrics, proxy = result.trial(number).metrics, result.records[number].proxy
+    if proxy is not None:
+        click.echo(f"  not trained, its number is its {proxy} score; nas train and nas export train it")
+    if "screened" in metrics:
+        click.echo(f"  the best of {metrics['screened']:.0f} proposals by the screen {result.plan.settings.screen}")
     if "inherited" in metrics:
         click.echo(
             f"  {metrics['inherited']:.0%} of its weights were inherited; nas train and nas export train it anew"

@@ -85,7 +85,9 @@ class SearchProgress:
         else:
             parts = [f"{self._count} {'trial' if self._count == 1 else 'trials'}"]
         if self._evaluator in self._best:
-            parts.append(f"best {said(self._objective.name)} {self._number(self._best[self._evaluator])}")
+            named = self._objective.by(self._evaluator)
+            name = named.label if named.scored else said(named.name)
+            parts.append(f"best {name} {_number(named, self._best[self._evaluator])}")
         if self._stopped:
             parts.append(f"{self._stopped} stopped")
         if self._failed:
@@ -153,19 +155,20 @@ class SearchProgress:
             value = record.trial.values[0]
             self._best[record.evaluator] = max(value, self._best.get(record.evaluator, value))
 
-    def _number(self, measured: float) -> str:
-        return shown(self._objective.value(measured), self._objective.name)
-
     def _line(self, record: Record) -> str:
         trial = record.trial
         if trial.values is None:
             return f"trial {trial.number}: failed: {trial.reason}"
-        best = self._best[record.evaluator]
+        best, named = self._best[record.evaluator], self._objective.by(record.evaluator)
         stopped = "" if trial.stopped is None else f"stopped at epoch {trial.stopped}, "
         return (
-            f"trial {trial.number}: {self._objective.label} {self._number(trial.values[0])} "
-            f"(best {self._number(best)}), {stopped}{trial.seconds:.1f} s"
+            f"trial {trial.number}: {named.label} {_number(named, trial.values[0])} "
+            f"(best {_number(named, best)}), {stopped}{trial.seconds:.1f} s"
         )
+
+
+def _number(objective: Objective, value: float) -> str:
+    return shown(objective.value(value), objective.name)
 
 
 def _clock(seconds: float) -> str:

@@ -75,8 +75,16 @@ TOP = 10
     "--evaluator",
     metavar="NAME",
     help="train trains every architecture from scratch; shared lets it inherit weights from those before it, trains it "
-    "for a few epochs, and trains the best from scratch in the end.  [default: train]",
+    "for a few epochs, and trains the best from scratch in the end; proxy:NAME only scores it by a proxy (see nas "
+    "proxies) and trains the best in the end.  [default: train]",
 )
+@click.option(
+    "--screen",
+    metavar="NAMES",
+    help="Of every --pool proposals train the most promising alone, by the ranks of one proxy or several, such as "
+    "ntk-krr,depth; auto learns from finished trials which that is.  [default: none]",
+)
+@click.option("--pool", type=int, help="Proposals for a trial with --screen.  [default: 8]")
 @click.option(
     "--sharing",
     metavar="WHO",
@@ -108,7 +116,7 @@ TOP = 10
     "--keep",
     type=int,
     help="How many of the best trials keep their weights; so many are trained from scratch in the end with --evaluator "
-    "shared.  [default: 5]",
+    "shared or proxy:NAME, with the latter 0 trains none.  [default: 5]",
 )
 @click.option("--storage", metavar="URL", help="An Optuna storage.  [default: a journal file in the run's folder]")
 @click.option("--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]")
@@ -192,18 +200,27 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
         raise RunError(f"all {len(result.records)} trials failed: {'; '.join(reasons[:3])}")
     settings = plan.settings
     if not result.complete and settings.trials is not None and settings.seconds is None:
-        console.print(f"the space is exhausted: all networks that {settings.controller} proposes were trained")
+        done = "trained" if settings.proxy is None else "scored"
+        console.print(f"the space is exhausted: all networks that {settings.controller} proposes were {done}")
     with working("writing the report"):
         report = result.report()
     if early := len(stopped(result.records)):
         console.print(f"{early} of {len(result.records)} trainings were behind and stopped early ({settings.fidelity})")
     if anew := len(result.records) - len(searched(result.records)):
-        console.print(f"the best {anew} were trained from scratch; the others shared weights")
+        others = "shared weights" if settings.proxy is None else f"were scored by {settings.proxy} alone"
+        console.print(f"the best {anew} were trained from scratch; the others {others}")
     failed = len(result.records) - len(result.succeeded())
     if failed:
         console.print(f"{failed} of {len(result.records)} trials failed; nas show {folder.name} says why")
     console.print(f"report: {report}", markup=False, soft_wrap=True)
-    console.print(f"export the best with: nas export {folder.name} --to DIR", soft_wrap=True)
+    if result.records[result.best.number].proxy is None:
+        console.print(f"export the best with: nas export {folder.name} --to DIR", soft_wrap=True)
+    else:
+        console.print(
+            f"no network was trained: nas train {folder.name} trains the best over seeds, nas export {folder.name} "
+            "--to DIR trains it once and writes it",
+            soft_wrap=True,
+        )
     return 0
 
 

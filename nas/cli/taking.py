@@ -98,6 +98,8 @@ def export(run: str, trial: int | None, to: str | None, runs: str | None, as_jso
     result = opened(run, runs)
     chosen = result.trial(trial)
     target = Path(to or f"{run}-trial-{chosen.number}")
+    if result.records[chosen.number].proxy is not None:
+        click.echo(f"trial {chosen.number} was scored, not trained; it is trained now", err=True)
     with working("exporting"):
         files = result.export(target, chosen.number)
     program = json.loads((target / "architecture.json").read_text(encoding="utf-8"))["program"]

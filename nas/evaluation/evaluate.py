@@ -98,11 +98,11 @@ def _costs_alone(job: Job, task: Task) -> dict[str, float]:
     """What the network costs, with fresh weights."""
     with torch.random.fork_rng(devices=[]):
         model = load(job.source)().to(job.device)
-    return {
+    costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
         "bytes": float(sum(t.numel() * t.element_size() for t in model.state_dict().values())),
-        "latency": latency_of(model, without_preparation(task)),
     }
+    return costs | ({"latency": latency_of(model, without_preparation(task))} if job.latency else {})
 
 
 def latency_of(model: torch.nn.Module, task: Task) -> float:

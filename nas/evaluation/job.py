@@ -58,8 +58,8 @@ class Job:
         precision: of the arithmetic, see ``nas.evaluation.precision``.
         inherits: weights to start with in place of fresh ones; None where sharing is no question.
         proxies: names of the proxies that score the network before it is trained, see ``nas.evaluation.proxies``.
-        trains: whether it is trained at all; without that the outcome has the scores, ``params``, ``bytes`` and
-            ``latency`` alone.
+        trains: whether it is trained at all; without that the outcome has the scores, ``params`` and ``bytes`` alone.
+        latency: whether the latency of a network that is not trained is measured, which can take longer than scores.
     """
 
     source: str
@@ -78,6 +78,7 @@ class Job:
     inherits: tuple[Inherited, ...] | None = None
     proxies: tuple[str, ...] = ()
     trains: bool = True
+    latency: bool = True
 
 
 @dataclass(frozen=True)

@@ -36,19 +36,20 @@ def best_so_far(view: View, *, against: str) -> str:
     """The first objective of every trial and the best until then, against ``trials`` or ``time``.
 
     After a search with shared weights those trained from scratch have a mark of their own, and no part in the curve.
+    Beside scores they have no place.
     """
-    objective, done = view.objectives[0], finished(view.records)
+    objective, done = view.compared[0], finished(view.searched if view.proxy else view.records)
     where = _place(view.records, against)
     high = max(where(r) for r in view.records)
     x = Scale(0.0, high * 1.02 or 1.0, LEFT, WIDTH - RIGHT)
     values = [_natural(view, r) for r in done]
-    y = _robust(values, objective.maximise)
+    y = robust(values, objective.maximise)
     floor = HEIGHT - BOTTOM - 6 if objective.maximise else TOP + 6
 
     whole, early, again, outside = list[Point](), list[Point](), list[Point](), list[Point]()
     for record, value in zip(done, values, strict=True):
         group = whole if record.trial.stopped is None else early
-        if view.shared and record.from_scratch:
+        if view.provisional and record.from_scratch:
             group = again
         inside = y.low <= value <= y.high
         group = group if inside else outside
@@ -63,7 +64,7 @@ def best_so_far(view: View, *, against: str) -> str:
     )
     title = f"time ({clock(max(r.elapsed for r in view.records))[1]})" if against == "time" else "trials"
     body = frame(x, y, against, objective.name, title, label(objective))
-    shared = " with shared weights" if view.shared else ""
+    shared = " with shared weights" if view.provisional and not view.proxy else ""
     legend = [("line", f"best so far{shared}"), ("dot", "a trial")]
     if again:
         legend.append(("scratch", "trained from scratch"))
@@ -82,16 +83,16 @@ def pareto(view: View, second: int) -> str:
 
     Where trials were trained from scratch after a search with shared weights, these are all that is drawn.
     """
-    across, up = view.objectives[second], view.objectives[0]
+    across, up = view.decisive[second], view.decisive[0]
     done, best = view.retrained or finished(view.records), view.front
     xs = [_natural(view, r, second) for r in done]
     ys = [_natural(view, r) for r in done]
     x = around(xs, LEFT, WIDTH - RIGHT)
-    y = _robust(ys, up.maximise)
+    y = robust(ys, up.maximise)
     on = {r.trial.number for r in best}
 
     def point(record: Record) -> tuple[float, float, str]:
-        value = _clamped(_natural(view, record), y)
+        value = clamped(_natural(view, record), y)
         return x(_natural(view, record, second)), y(value), _title(view, record)
 
     def off(record: Record) -> bool:
@@ -132,7 +133,7 @@ def learning(view: View) -> str:
         """Where a training was stopped, or ended that began with shared weights."""
         at, value = record.trial.curve[-1]
         ended = f"{'stopped' if record.from_scratch else 'ended'} at epoch {at}"
-        return x(at), y(_clamped(value, y)), f"{_title(view, record)}, {ended}"
+        return x(at), y(clamped(value, y)), f"{_title(view, record)}, {ended}"
 
     winner, others = drawn[0], drawn[:0:-1]
     lines = "".join(line(r, "curve faint") for r in others if _short(r))
@@ -142,9 +143,11 @@ def learning(view: View) -> str:
     body = frame(x, y, "epochs", metric.name, title, f"validation {metric.name}") + clipped(lines)
     legend = [("line", "the winner")]
     legend += (
-        [("curve", "trained from scratch" if view.shared else "trained in full")] if len(early) < len(drawn) else []
+        [("curve", "trained from scratch" if view.provisional else "trained in full")]
+        if len(early) < len(drawn)
+        else []
     )
-    legend += [("curve faint", "with shared weights" if view.shared else "stopped early")] if early else []
+    legend += [("curve faint", "with shared weights" if view.provisional else "stopped early")] if early else []
     return svg(f"Learning curves: validation {metric.name} against epochs", body, legend)
 
 
@@ -160,7 +163,7 @@ def _place(records: Sequence[Record], against: str) -> Callable[[Record], float]
     return lambda r: position[id(r)]
 
 
-def _robust(values: Sequence[float], maximise: bool) -> Scale:
+def robust(values: Sequence[float], maximise: bool) -> Scale:
     """An axis on which the better half of the values is readable, however bad the worst ones are."""
     best, middle = (max(values), median(values)) if maximise else (min(values), median(values))
     limit = middle + 2.5 * (middle - best)
@@ -180,20 +183,22 @@ def _most(values: Sequence[float], maximise: bool) -> Scale:
     return Scale(low - room, high + room, HEIGHT - BOTTOM, TOP)
 
 
-def _clamped(value: float, scale: Scale) -> float:
+def clamped(value: float, scale: Scale) -> float:
+    """The nearest number on the axis."""
     return min(max(value, scale.low), scale.high)
 
 
 def _title(view: View, record: Record) -> str:
+    shown = [o.by(record.evaluator) for o in view.objectives]
     return f"trial {record.trial.number}: " + ", ".join(
-        f"{label(o)} {number(o.name, _natural(view, record, i))}" for i, o in enumerate(view.objectives)
+        f"{label(o)} {number(o.name, _natural(view, record, i))}" for i, o in enumerate(shown)
     )
 
 
 def _natural(view: View, record: Record, objective: int = 0) -> float:
     """An objective's value in its natural sign."""
     assert record.trial.values is not None
-    return view.objectives[objective].value(record.trial.values[objective])
+    return view.objectives[objective].by(record.evaluator).value(record.trial.values[objective])
 
 
 def _curve(view: View, where: Callable[[Record], float], x: Scale, y: Scale) -> str:
@@ -203,6 +208,6 @@ def _curve(view: View, where: Callable[[Record], float], x: Scale, y: Scale) -> 
             continue
         best = record.trial.values[0]
         value = _natural(view, record)
-        across, up = x(where(record)), y(_clamped(value, y))
+        across, up = x(where(record)), y(clamped(value, y))
         path += f"H{across:.1f}V{up:.1f}" if path else f"M{across:.1f} {up:.1f}"
     return f"<path class='best' d='{path}H{x(max(where(r) for r in view.searched)):.1f}'/>"

@@ -117,6 +117,8 @@ def _key(kind: str) -> str:
             return "<path class='curve' d='M1 6H17'/>"
         case "curve faint":
             return "<path class='curve faint' d='M1 6H15'/><circle class='dot faint' cx='15' cy='6' r='3'/>"
+        case "front":
+            return "<path class='front' d='M1 6H17'/>"
         case "far":
             return "<path class='far' d='M5 3h8l-4 7z'/>"
         case "cross":

@@ -7,12 +7,13 @@ import hashlib
 import os
 import shlex
 import tempfile
+from collections.abc import Mapping
 from dataclasses import fields
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from nas.report import charts, sharing
+from nas.report import charts, screening, sharing
 from nas.report.drawing import draw
 from nas.report.importance import NoImportanceError, importance
 from nas.report.trials import SORT, failures, trials
@@ -35,8 +36,11 @@ def write(view: View, path: Path) -> Path:
     Raises:
         OSError: if the file cannot be written; what stood there before is left as it was.
     """
-    path = Path(path)
-    text = render(view)
+    return save(render(view), Path(path))
+
+
+def save(text: str, path: Path) -> Path:
+    """Write a page, whole or not at all, as :func:`write`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -63,20 +67,27 @@ def render(view: View) -> str:
     if best:
         sections.append((f"The winner: trial {best[0].trial.number}", _winner(view, best[0])))
         sections.append(("What mattered", _importances(view)))
+    if view.settings.screen is not None and view.searched:
+        sections.append(("Screening", screening.section(view)))
     sections += view.sections
     if view.records:
         tables = [("Trials", trials(view)), ("Failures", failures(view))]
         sections += tables if best else reversed(tables)
     sections += [("Data and settings", _settings(view)), ("Going on from here", _next(view, best))]
     body = "".join(f"<section><h2>{escape(title)}</h2>{html}</section>" for title, html in sections)
-    script = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{script}'"
+    return document(f"{view.name} – architecture search", f"{_head(view, best)}{body}{foot(view.versions)}", SORT)
+
+
+def document(title: str, body: str, script: str = "") -> str:
+    """A page around its body (trusted), which may load nothing and run this script alone."""
+    hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{hashed}'"
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(view.name)} – architecture search</title><style>{_style()}</style></head>\n"
-        f"<body><main>{_head(view, best)}{body}{_foot(view)}</main><script>{SORT}</script></body></html>\n"
+        f"<title>{escape(title)}</title><style>{_style()}</style></head>\n"
+        f"<body><main>{body}</main>{f'<script>{script}</script>' if script else ''}</body></html>\n"
     )
 
 
@@ -109,11 +120,11 @@ def _answer(view: View, best: list[Record]) -> str:
     known = [(c, value) for c in view.columns if (value := view.measured(winner, c.key)) is not None]
     scores = [f"<b>{number(c.name, value)}</b> {escape(c.title)}" for c, value in known]
     of = f"the best of {len(best):,} finished trials" if len(best) > 1 else "the only one that finished"
-    if view.shared:
+    if view.provisional:
         of = sharing.standing(view)
     text = f"Trial {winner.trial.number} is {of}: {listed(scores)}."
     if (size := len(view.front) if len(view.objectives) > 1 else 0) > 1:
-        text += f" It is one of {size:,} on the Pareto front of {escape(listed([label(o) for o in view.objectives]))}."
+        text += f" It is one of {size:,} on the Pareto front of {escape(listed([label(o) for o in view.decisive]))}."
     total = max(r.elapsed for r in view.records)
     text += f" It was found after {duration(sharing.proposal(view, winner).elapsed)} of {duration(total)} of searching"
     if early := len(stopped(best)):
@@ -122,14 +133,14 @@ def _answer(view: View, best: list[Record]) -> str:
 
 
 def _tiles(view: View, winner: Record) -> str:
-    tiles = [(number(c.name, view.measured(winner, c.key)), c.title) for c in view.columns]
+    found = [(c, view.measured(winner, c.key)) for c in view.columns]
+    tiles = [(number(c.name, value), c.title) for c, value in found if value is not None or not view.proxy]
     failed = len(view.records) - len(view.best)
     early = len(stopped(view.best))
     tiles.append(
         (
             f"{len(finished(view.searched)):,}",
-            "trials finished"
-            + (f" with shared weights, {len(view.retrained):,} trained from scratch" if view.shared else "")
+            (sharing.counted(view) if view.provisional else "trials finished")
             + (f", {early:,} of them stopped early" if early else "")
             + (f", {failed:,} failed" if failed else ""),
         )
@@ -140,9 +151,11 @@ def _tiles(view: View, winner: Record) -> str:
 
 
 def _selection(view: View) -> str:
-    first = view.objectives[0]
-    by = f"the {label(first)}" if first.key.startswith("valid_") else label(first)
-    chosen = sharing.selection(view, by) if view.shared else f"Trials were ranked by {by}."
+    first = view.decisive[0]
+    by = f"the {label(first)}" if first.key != first.name else label(first)
+    chosen = sharing.selection(view, by) if view.provisional else f"Trials were ranked by {by}."
+    if view.proxy and not view.retrained:
+        return f"<p class='muted small'>{escape(chosen)}</p>"
     return (
         f"<p class='muted small'>{escape(chosen)} The weights of a trial are those of its best "
         "epoch on the validation split. The test split was scored once per trial with these weights and was not used "
@@ -162,7 +175,7 @@ def _learning(view: View) -> str:
     epochs = sum(r.trial.metrics.get("epochs", 0.0) for r in view.records)
     text = f"The trials were trained for {number('epochs', epochs)} epochs in all. A training ends when its epochs or "
     text += "its patience do."
-    if view.shared:
+    if view.provisional:
         text = sharing.trained(view)
     if early:
         places = sorted({r.trial.stopped for r in early if r.trial.stopped is not None})
@@ -178,7 +191,7 @@ def _learning(view: View) -> str:
 
 
 def _front(view: View) -> str:
-    words = [better(o) for o in view.objectives]
+    words = [better(o) for o in view.decisive]
     intro = (
         "<p>No other trial is at least as good as one of these in every objective and better in one. "
         f"Better means {escape(listed(words))}.</p>"
@@ -211,16 +224,16 @@ def _winner(view: View, winner: Record) -> str:
         code = ""
     knobs = [(path, str(value)) for path, value in view.space.knobs(architecture).items()]
     found = winner.trial.metrics
-    how = "" if not view.shared else " from scratch after the search" if winner.from_scratch else " with shared weights"
     trained = f"<p class='muted small'>Proposed by {escape(sharing.proposal(view, winner).origin)}, "
-    trained += f"trained{how} in {duration(winner.trial.seconds)}"
+    trained += f"{escape(sharing.how(view, winner))} in {duration(winner.trial.seconds)}"
     if "epochs" in found:
         trained += f": {number('epochs', found['epochs'])} epochs"
         trained += f", of which {number('epochs', found['best_epoch'])} was the best" if "best_epoch" in found else ""
     trained += ".</p>"
     table_of_knobs = table(knobs).replace("class='pairs'", "class='pairs code'", 1)
+    as_trained = ", as it was trained and" if winner.proxy is None else ","
     listing = (
-        f"<details><summary>Its source, as it was trained and as <code>nas export</code> writes it</summary>"
+        f"<details><summary>Its source{as_trained} as <code>nas export</code> writes it</summary>"
         f"<pre><code>{escape(code)}</code></pre></details>"
         if code
         else ""
@@ -231,7 +244,7 @@ def _winner(view: View, winner: Record) -> str:
 def _importances(view: View) -> str:
     several = len(view.objectives) > 1
     parts = []
-    for i, objective in enumerate(view.objectives):
+    for i, objective in enumerate(view.compared):
         title = f"<h3>{escape(label(objective))}</h3>" if several else ""
         try:
             parts.append(f"<div>{title}{_bars(importance(view.space, view.searched, i))}</div>")
@@ -293,7 +306,8 @@ def _next(view: View, best: list[Record]) -> str:
     lines = [("go on with the search, or look at it", [f"nas resume {name}", f"nas show {name}"])]
     if best:
         trial = best[0].trial.number
-        lines.append(("train the winner again with ten seeds", [f"nas train {name} --trial {trial} --seeds 10"]))
+        again = "again " if best[0].proxy is None else ""
+        lines.append((f"train the winner {again}with ten seeds", [f"nas train {name} --trial {trial} --seeds 10"]))
         lines.append(
             (
                 "take it away: a PyTorch module that needs only torch and torch_geometric",
@@ -334,6 +348,7 @@ def _escaped(character: str) -> str:
     return f"\\u{ord(character):04x}" if ord(character) < 32 or ord(character) == 127 else character
 
 
-def _foot(view: View) -> str:
-    version = escape(str(view.versions.get("nas", "")))
+def foot(versions: Mapping[str, str]) -> str:
+    """The last line of a page."""
+    version = escape(str(versions.get("gnn-nas", "")))
     return f"<footer>Written by nas {version}. This file loads nothing from elsewhere.</footer>"

@@ -1,15 +1,18 @@
-"""What a report says of a search with shared weights, whose numbers are not those of trainings from scratch."""
+"""What a report says of a search whose numbers are not those of trainings from scratch: shared weights, or scores."""
 
 from __future__ import annotations
 
-from nas.report.view import View, listed, number, plural
+from nas.report.view import View, label, listed, number, plural
 from nas.settings import WARM_UP
 from nas.study.records import Record, finished
 
 
 def standing(view: View) -> str:
     """What the winner is the best of."""
-    of = f"{plural(len(finished(view.searched)), 'finished trial')} with shared weights"
+    count = len(finished(view.searched))
+    of = f"{plural(count, 'network')} scored by {view.proxy}"
+    if view.proxy is None:
+        of = f"{plural(count, 'finished trial')} with shared weights"
     match len(view.retrained):
         case 0:
             return f"the best of {of}"
@@ -19,21 +22,36 @@ def standing(view: View) -> str:
             return f"the best of the {again:,} that were trained from scratch, out of {of}"
 
 
+def counted(view: View) -> str:
+    """What the trials of the search are, under their number."""
+    kind = "trials finished with shared weights" if view.proxy is None else f"networks scored by {view.proxy}"
+    return f"{kind}, {len(view.retrained):,} trained from scratch"
+
+
 def selection(view: View, by: str) -> str:
-    """How the winner was chosen, given what trials are ranked ``by``."""
-    text = (
-        f"Trials inherited weights from earlier ones, were trained for {plural(_warm_up(view), 'epoch')} at most and "
-        f"were ranked by {by} with these shared weights. "
-    )
-    if not view.retrained:
-        return text + "No training from scratch has finished, so all numbers are provisional."
+    """How the winner was chosen, given what it is the best ``by``."""
+    if view.proxy is None:
+        searched = (
+            f"Trials inherited weights from earlier ones, were trained for {plural(_warm_up(view), 'epoch')} at most "
+            f"and were ranked by {by} with these shared weights. "
+        )
+        if not view.retrained:
+            return searched + "No training from scratch has finished, so all numbers are provisional."
+    else:
+        searched = (
+            f"The search trained nothing: its trials were ranked by the {label(view.compared[0])} of their untrained "
+            "networks. "
+        )
+        if not view.retrained:
+            return searched + "No network has been trained, so nothing is known yet of how good any of them is."
     again = sum(r.from_scratch for r in view.records)
     if again == 1:
         return (
-            text + "The best was then trained from scratch, and the numbers of the winner are those of that training."
+            searched
+            + "The best was then trained from scratch, and the numbers of the winner are those of that training."
         )
     best = f"The best {again:,}" if len(view.objectives) == 1 else f"The best and the Pareto front, {again:,} in all,"
-    return text + (
+    return searched + (
         f"{best} were then trained from scratch; of those the winner is the best by {by}, and its numbers are those of "
         "that training."
     )
@@ -41,10 +59,19 @@ def selection(view: View, by: str) -> str:
 
 def trained(view: View) -> str:
     """Who was trained for how long."""
-    parts = [f"{plural(len(view.searched), 'trial')} with shared weights for {_epochs(view.searched)}"]
+    parts = []
+    if view.proxy is None:
+        parts.append(f"{plural(len(view.searched), 'trial')} with shared weights for {_epochs(view.searched)}")
     if view.retrained:
         parts.append(f"{len(view.retrained):,} from scratch for {_epochs(view.retrained)}")
     return f"Trained were {listed(parts)}. A training ends when its epochs or its patience do."
+
+
+def how(view: View, record: Record) -> str:
+    """What was done with the network of a trial: ``trained``, and with which weights, or ``scored``."""
+    if record.from_scratch:
+        return "trained from scratch after the search" if view.provisional else "trained"
+    return "trained with shared weights" if record.proxy is None else f"scored by {record.proxy}, not trained,"
 
 
 def proposal(view: View, winner: Record) -> Record:

@@ -9,10 +9,11 @@ from itertools import groupby
 from statistics import fmean
 
 from nas.controllers.base import Trace
-from nas.controllers.registry import CONTROLLERS, create
+from nas.controllers.registry import CONTROLLERS
 from nas.report.marks import BOTTOM, HEIGHT, LEFT, across, frame, polyline, step, svg
 from nas.report.scales import Scale, around
 from nas.report.view import plural
+from nas.settings import AUTO
 from nas.study.plan import Plan
 from nas.study.records import Record, searched
 from nas.study.replay import retell
@@ -48,17 +49,17 @@ def section(plan: Plan, records: Sequence[Record]) -> tuple[str, str] | None:
 def traces(plan: Plan, records: Sequence[Record]) -> list[Trace]:
     """What the plan's controller shows of its state over these trials; nothing of one that shows nothing.
 
-    Only a controller whose class has a method ``traces`` is made for this. Where a run is only read, a controller that
-    was an object in Python is not known and shows nothing.
+    Only a controller whose class has a method ``traces``, or whose screen learns, is made for this. Where a run is only
+    read, a controller that was an object in Python is not known and shows nothing.
     """
     controller = plan.controller
     if isinstance(controller, str):
         if controller not in CONTROLLERS:
             return []
         controller = CONTROLLERS.load(controller)
-    if not hasattr(controller, "traces"):
+    if not hasattr(controller, "traces") and plan.settings.screen != AUTO:
         return []
-    made = create(controller, plan.problem(), **plan.settings.controller_options)
+    made = plan.made_controller()
     for record in searched(records):
         retell(made, record, records)
     return list(made.traces())  # type: ignore[attr-defined]

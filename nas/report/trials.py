@@ -44,7 +44,7 @@ def trials(view: View) -> str:
     columns = [c for c in view.columns if c.name != "seconds"]
     heads = [_head("trial", "ascending"), _head("state", "ascending", words=True)]
     heads += [_head(c.title, "descending" if c.larger else "ascending") for c in columns]
-    heads += [_head("trained in", "ascending"), _head("origin", "ascending", words=True)]
+    heads += [_head("took" if view.proxy else "trained in", "ascending"), _head("origin", "ascending", words=True)]
     heads += [_head("architecture", "ascending", words=True)]
     rows = []
     for record in shown:
@@ -52,8 +52,8 @@ def trials(view: View) -> str:
         state = "failed" if trial.values is None else "front" if trial.number in on else "finished"
         if trial.stopped is not None:
             state = f"stopped at {trial.stopped}"
-        elif view.shared and state == "finished":
-            state = "from scratch" if record.from_scratch else "shared weights"
+        elif view.provisional and state == "finished":
+            state = "from scratch" if record.from_scratch else "scored" if view.proxy else "shared weights"
         faint = trial.stopped is not None or not record.from_scratch
         kind = {"failed": " failed", "front": " onfront"}.get(state, " muted" if faint else "")
         cells = [f"<td>{trial.number}</td>", f"<td class='words{kind}'>{state}</td>"]
@@ -65,8 +65,9 @@ def trials(view: View) -> str:
         rows.append(f"<tr{won}>{''.join(cells)}</tr>")
     left_out = len(view.records) - len(shown)
     note = "Best first; a click on a heading sorts, one on an architecture shows all of it."
-    if view.shared:
-        note += " Trials trained from scratch stand before those with shared weights: the two cannot be compared."
+    if view.provisional and (view.retrained or not view.proxy):
+        other = "that are scores alone" if view.proxy else "with shared weights"
+        note += f" Trials trained from scratch stand before those {other}: the two cannot be compared."
     if left_out:
         note += f" The table holds the best {ROWS:,}; {left_out:,} more are not shown."
     return (

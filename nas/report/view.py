@@ -11,7 +11,7 @@ from typing import Any
 
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
-from nas.settings import Settings
+from nas.settings import Settings, proxy_of
 from nas.study.objectives import COSTS, Objective
 from nas.study.records import Record, front, ranked, searched
 
@@ -60,14 +60,34 @@ class View:
         return searched(self.records)
 
     @property
-    def shared(self) -> bool:
-        """Whether the search was one with shared weights."""
+    def provisional(self) -> bool:
+        """Whether the numbers of the search are not those of trainings from scratch."""
         return any(not r.from_scratch for r in self.records)
 
     @property
+    def evaluator(self) -> str:
+        """What the numbers of the search come from."""
+        return self.records[0].evaluator if self.records else self.settings.evaluator
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy whose scores they are; None where networks were trained."""
+        return proxy_of(self.evaluator)
+
+    @property
     def retrained(self) -> list[Record]:
-        """The best of a search with shared weights that were trained from scratch after it, best first."""
-        return [r for r in self.best if r.from_scratch] if self.shared else []
+        """The best of a search with provisional numbers that were trained from scratch after it, best first."""
+        return [r for r in self.best if r.from_scratch] if self.provisional else []
+
+    @property
+    def compared(self) -> tuple[Objective, ...]:
+        """The objectives as the search compared its trials: scores in place of metrics where a proxy evaluates."""
+        return tuple(o.by(self.evaluator) for o in self.objectives)
+
+    @property
+    def decisive(self) -> tuple[Objective, ...]:
+        """The objectives as the best trials were compared: those of trainings from scratch, if there was any."""
+        return self.objectives if self.retrained else self.compared
 
     @property
     def tested(self) -> tuple[str, ...]:
@@ -76,15 +96,20 @@ class View:
 
     @property
     def columns(self) -> list[Column]:
-        """What is told of a trial: the objectives, each metric with its test score, and the parameters."""
-        made = []
-        for objective in self.objectives:
+        """What is told of a trial: the objectives, each metric with its test score, and the parameters.
+
+        Where a proxy evaluates, its score, and the metrics if any network was trained.
+        """
+        made = [Column(label(o), o.key, o.name, o.maximise) for o in self.compared if o.scored]
+        for objective in self.decisive:
+            if objective.scored:
+                continue
             made.append(Column(label(objective), objective.key, objective.name, objective.maximise))
             if objective.name in self.tested:
                 made.append(
                     Column(f"test {objective.name}", f"test_{objective.name}", objective.name, objective.maximise)
                 )
-        if not any(c.key.startswith("test_") for c in made):
+        if (self.retrained or not self.proxy) and not any(c.key.startswith("test_") for c in made):
             made += [Column(f"test {name}", f"test_{name}", name, True) for name in self.tested]
         if all(c.key != "params" for c in made):
             made.append(Column(LABELS["params"], "params", "params", False))
@@ -93,7 +118,8 @@ class View:
     def measured(self, record: Record, key: str) -> float | None:
         """A number of a trial in its natural sign; objectives are taken from what the search itself compared."""
         if record.trial.values is not None:
-            for objective, value in zip(self.objectives, record.trial.values, strict=True):
+            for named, value in zip(self.objectives, record.trial.values, strict=True):
+                objective = named.by(record.evaluator)
                 if objective.key == key:
                     return objective.value(value)
         return record.trial.metrics.get(key)
@@ -121,7 +147,7 @@ LABELS = {"params": "parameters", "bytes": "size", "seconds": "training time", "
 
 def label(objective: Objective) -> str:
     """An objective in words: ``validation accuracy``, ``parameters``."""
-    return LABELS.get(objective.name, objective.label)
+    return objective.label if objective.scored else LABELS.get(objective.name, objective.label)
 
 
 def better(objective: Objective) -> str:

@@ -12,7 +12,9 @@ FRONT = 50
 
 
 def worth_keeping(records: Sequence[Record], best: int) -> list[Record]:
-    """The best so many by the first objective; of several objectives also the front."""
+    """The best so many by the first objective; of several objectives also the front. None if ``best`` is 0."""
+    if not best:
+        return []
     first = ranked(records)
     several = bool(first) and len(first[0].trial.values or ()) > 1  # of one objective the front is its ties
     chosen = [*first[:best], *(front(records)[:FRONT] if several else ())]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
+from nas.settings import proxy_of
 
 COSTS = {
     "params": "trainable parameters",
@@ -24,19 +25,32 @@ class Objective:
     Attributes:
         name: a metric or a cost.
         maximise: whether more is better.
+        scored: whether the name is that of a proxy, whose score stands for a metric.
     """
 
     name: str
     maximise: bool
+    scored: bool = False
 
     @property
     def key(self) -> str:
         """Where the number stands in ``Trial.metrics``: metrics are those of the validation split."""
+        if self.scored:
+            from nas.evaluation.proxies import column
+
+            return column(self.name)
         return self.name if self.name in COSTS else f"valid_{self.name}"
 
     @property
     def label(self) -> str:
+        if self.scored:
+            return f"{self.name} score"
         return self.name if self.name in COSTS else f"validation {self.name}"
+
+    def by(self, evaluator: str) -> Objective:
+        """What an evaluator measures of it: where that is a proxy, its score in place of a metric."""
+        proxy = proxy_of(evaluator)
+        return self if proxy is None or self.name in COSTS else Objective(proxy, maximise=True, scored=True)
 
     def value(self, measured: float) -> float:
         """The measured number with the sign that makes larger better."""
@@ -66,3 +80,32 @@ def parse(texts: Sequence[str], metric: str) -> tuple[Objective, ...]:
     if len({o.name for o in made}) < len(made):
         raise BadInput(f"an objective is named twice: {', '.join(map(str, made))}")
     return tuple(made)
+
+
+def measured(objectives: Sequence[Objective], metric: str) -> tuple[str, ...]:
+    """Names of the metrics that a training measures: those optimised, and the task's."""
+    return tuple(dict.fromkeys([*(o.name for o in objectives if o.name not in COSTS), metric]))
+
+
+def check_proxy(proxy: str | None, objectives: Sequence[Objective]) -> None:
+    """Refuse objectives that a search without trainings cannot have.
+
+    Raises:
+        BadInput: for seconds of training, for several metrics, of which a score could stand for one alone, and for a
+            metric turned around.
+    """
+    from nas.metrics import METRICS
+
+    if proxy is None:
+        return
+    metrics = [o for o in objectives if o.name not in COSTS]
+    evaluator = f"evaluator proxy:{proxy}"
+    if any(o.name == "seconds" for o in objectives):
+        raise BadInput(f"{evaluator} trains nothing, so no trial has seconds of training; name another cost")
+    if len(metrics) > 1:
+        raise BadInput(
+            f"{evaluator} has one score and {len(metrics)} metrics are named: {', '.join(map(str, metrics))}; name one"
+        )
+    for objective in metrics:
+        if objective.maximise != METRICS[objective.name].larger_is_better:
+            raise BadInput(f"{evaluator} ranks by what it expects to be good, and {objective} asks for bad ones")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from nas.controllers.base import Problem
+from nas.controllers.base import Controller, Problem
 from nas.controllers.registry import CONTROLLERS, create
 from nas.data import load
 from nas.data.catalogue import CATALOGUE
@@ -16,6 +17,7 @@ from nas.evaluation.devices import resolve, units
 from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.limits import default_memory
 from nas.evaluation.portions.sampling import check_batches
+from nas.evaluation.proxies import ready
 from nas.metrics import METRICS, resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
@@ -25,7 +27,8 @@ from nas.settings import Settings
 from nas.study import fidelity
 from nas.study.fitting import check_fits
 from nas.study.folder import RunFolder
-from nas.study.objectives import Objective, parse
+from nas.study.objectives import Objective, check_proxy, parse
+from nas.study.screening import screened, some_sources
 from nas.study.search import Search, Watcher
 from nas.study.store import Store, repair
 
@@ -63,11 +66,27 @@ class Plan:
     def problem(self) -> Problem:
         return Problem(self.space, self.settings.seed, len(self.objectives), self.task)
 
+    def made_controller(self, memory: int | None = None) -> Controller:
+        """A fresh controller, with its screen if there is one.
+
+        Args:
+            memory: limit in MiB of scoring one network.
+        """
+        problem, settings = self.problem(), self.settings
+        made = create(self.controller, problem, **settings.controller_options)
+        if settings.screen is None:
+            return made
+        return screened(made, problem, self.task, settings, self.objectives, self.device, memory)
+
     def executor(self) -> Executor:
         """In this process for one worker, else local processes."""
         if self.workers == 1:
             return InProcess(self.task, self.device)
-        return LocalProcesses(self.task, self.device, self.workers, self.settings.space)
+        proxy = self.settings.proxy
+        before = None
+        if proxy is not None and self.device == "cpu":  # elsewhere each worker makes its own
+            before = partial(ready, sources=some_sources(self.space, self.task), proxies=[proxy])
+        return LocalProcesses(self.task, self.device, self.workers, self.settings.space, before=before)
 
     @property
     def workers(self) -> int:
@@ -99,6 +118,7 @@ def make_plan(
     for objective in objectives:
         if objective.name in METRICS:
             resolve_metric(objective.name, task.target)
+    check_proxy(settings.proxy, objectives)
     fidelity.check(settings, objectives)
     bound = found.for_task(task)
     plan = Plan(settings, task, bound, objectives, settings.controller if controller is None else controller, device)
@@ -106,7 +126,7 @@ def make_plan(
         precision.check(settings.precision, device)
         check_batches(settings.batches, task)
         check_fits(bound, task)
-        create(plan.controller, plan.problem(), **settings.controller_options)  # refuses bad options before any work
+        plan.made_controller()  # refuses bad options before any work
     return plan
 
 
@@ -144,7 +164,8 @@ def _device(device: str, to_read: bool) -> str:
 def start(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Search:
     """A new search in a new folder. The caller holds the folder's lock."""
     where = folder.store(plan.settings)
-    store = Store.create(where, folder.name, plan.header(), plan.space, plan.objectives)
+    evaluator = plan.settings.evaluator
+    store = Store.create(where, folder.name, plan.header(), plan.space, plan.objectives, evaluator)
     return _search(plan, folder, store, watcher)
 
 
@@ -183,16 +204,16 @@ def versions() -> Mapping[str, str]:
 
 
 def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None) -> Search:
-    settings = plan.settings
+    memory = default_memory(plan.device, plan.workers)
     return Search(
         space=plan.space,
         task=plan.task,
-        settings=settings,
+        settings=plan.settings,
         objectives=plan.objectives,
-        controller=create(plan.controller, plan.problem(), **settings.controller_options),
+        controller=plan.made_controller(memory),
         store=store,
         folder=folder,
         device=plan.device,
-        memory=default_memory(plan.device, plan.workers),
+        memory=memory,
         watcher=watcher,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.controllers.base import Trial
+from nas.settings import proxy_of
 
 FROM_SCRATCH = "train"
 """The evaluator whose numbers are final."""
@@ -31,8 +32,8 @@ class Record:
         repeats: what the controller proposed, and was told at once, since the trial before this one.
         seed: of the training.
         bracket: the group of trials with which its learning curve is compared, see ``nas.study.fidelity``.
-        evaluator: what its numbers come from: ``train``, a training from scratch, or ``shared`` weights. Those of one
-            cannot be compared with those of another.
+        evaluator: what its numbers come from: ``train``, a training from scratch, ``shared`` weights, or the score of
+            an untrained network, ``proxy:NAME``. Those of one cannot be compared with those of another.
     """
 
     trial: Trial
@@ -46,6 +47,11 @@ class Record:
     @property
     def from_scratch(self) -> bool:
         return self.evaluator == FROM_SCRATCH
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy whose score stands for a training; None where there was one."""
+        return proxy_of(self.evaluator)
 
 
 def searched(records: Sequence[Record]) -> list[Record]:

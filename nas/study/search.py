@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nas.controllers.base import Controller, Trial
+from nas.controllers.screening import Screened
 from nas.evaluation.executors import Executor
 from nas.evaluation.job import Inherited, Job, Outcome
+from nas.evaluation.proxies import column
 from nas.evaluation.train import pace
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
-from nas.settings import WARM_UP, Settings
+from nas.settings import WARM_UP, Settings, proxy_of
 from nas.study.fidelity import bracket, rungs
 from nas.study.finals import finalists, untrained
 from nas.study.folder import RunFolder
 from nas.study.keeping import Keeper
-from nas.study.objectives import Objective
+from nas.study.objectives import Objective, measured
 from nas.study.records import FROM_SCRATCH, Record, Repeat, searched
 from nas.study.replay import retell, tell_repeat
 from nas.study.sharing import Lenders
@@ -127,8 +129,7 @@ class Search:
         self._running: dict[Any, _Running] = {}
         self._before = self.records[-1].elapsed if self.records else 0.0
         self._launched = 0
-        metrics = [o.name for o in self.objectives if o.key != o.name]
-        self._metrics = tuple(dict.fromkeys([*metrics, task.metric]))
+        self._metrics = measured(self.objectives, task.metric)
         for left in (folder.path / "weights").glob("*running-*"):  # by a killed process
             left.unlink(missing_ok=True)
         self._lenders = None
@@ -217,7 +218,7 @@ class Search:
             recipe = replace(recipe, epochs=min(recipe.epochs, settings.warm_up or WARM_UP))
         number = len(self.records) + len(self._running) - 1  # with itself; its own number if it is the next to finish
         proposal.bracket = bracket(settings.fidelity, number, recipe.epochs)
-        text = source(proposal.architecture, self.task)
+        text, proxy = source(proposal.architecture, self.task), proxy_of(proposal.evaluator)
         if self._lenders and proposal.evaluator == "shared":
             proposal.inherits = self._lenders.inherits(proposal.architecture)
         return Job(
@@ -235,6 +236,9 @@ class Search:
             precision=settings.precision,
             rungs=rungs(settings.fidelity, proposal.bracket, recipe.epochs, self.records, self.objectives[0].maximise),
             inherits=proposal.inherits,
+            proxies=() if proxy is None else (proxy,),
+            trains=proxy is None,
+            latency="latency" in {o.name for o in self.objectives},
         )
 
     def _propose(self) -> _Running | None:
@@ -321,14 +325,23 @@ class Search:
 
     def _trial(self, running: _Running, outcome: Outcome) -> Trial:
         number, architecture = len(self.records), running.architecture
-        reason, values = outcome.reason, None
+        reason, values, proxy = outcome.reason, None, proxy_of(running.evaluator)
+        wanted = [objective.by(running.evaluator) for objective in self.objectives]
+        found = self._about(running) | dict(outcome.metrics)
+        if reason is None and proxy is not None and column(proxy) not in found:
+            reason = f"proxy {proxy} has no score for this network"
         if reason is None:
-            values = tuple(o.value(outcome.metrics[o.key]) for o in self.objectives)
+            values = tuple(o.value(found[o.key]) for o in wanted)
             if any(v != v for v in values):
-                reason, values = f"not a number: {', '.join(o.label for o in self.objectives)} = {values}", None
+                reason, values = f"not a number: {', '.join(o.label for o in wanted)} = {values}", None
         stopped = outcome.curve[-1][0] if outcome.stopped and reason is None else None
-        measured = dict(outcome.metrics)
-        return Trial(number, architecture, values, measured, outcome.seconds, reason, outcome.curve, stopped)
+        return Trial(number, architecture, values, found, outcome.seconds, reason, outcome.curve, stopped)
+
+    def _about(self, running: _Running) -> dict[str, float]:
+        """What a screen knows of a proposal; of trainings that the search did not propose it knows nothing."""
+        if isinstance(self.controller, Screened) and running.evaluator == self.settings.evaluator:
+            return self.controller.about(running.architecture)
+        return {}
 
     # what is known already
 

@@ -50,9 +50,17 @@ class Store:
 
     @staticmethod
     def create(
-        where: Path | str, name: str, header: Mapping[str, Any], space: Space[Any], objectives: Sequence[Objective]
+        where: Path | str,
+        name: str,
+        header: Mapping[str, Any],
+        space: Space[Any],
+        objectives: Sequence[Objective],
+        evaluator: str = FROM_SCRATCH,
     ) -> Store:
         """A new, empty store: a journal file if ``where`` is a path, else the storage of that URL.
+
+        Args:
+            evaluator: of the search, from which Optuna's plots know what the values are.
 
         Raises:
             RunError: if there is a study of that name already, or the place cannot be written.
@@ -68,7 +76,7 @@ class Store:
                     raise RunError(f"the storage has a study {name!r} already; choose another --name")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                study.set_metric_names([o.label for o in objectives])
+                study.set_metric_names([_named(o, evaluator) for o in objectives])
             study.set_user_attr(HEADER, dict(header))
         except NasError:
             raise
@@ -200,6 +208,14 @@ class Store:
             )
         except (KeyError, TypeError, BadInput) as error:
             raise RunError(f"trial {frozen.number} of the store is not one of this space: {error}") from error
+
+
+def _named(objective: Objective, evaluator: str) -> str:
+    """What Optuna calls an objective. Values have its direction, scores too."""
+    found = objective.by(evaluator)
+    if not found.scored:
+        return objective.label
+    return f"{'' if objective.maximise else 'minus '}{found.label} (of those trained: {objective.label})"
 
 
 class _Quiet:

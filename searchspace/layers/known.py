@@ -13,7 +13,7 @@ from nas.searchspace.layers.attention import AttentionConv
 @cache
 def _code(cls: type) -> dict[str, tuple[Any, ...]]:
     functions = {name: f.__code__ for name, f in vars(cls).items() if isinstance(f, FunctionType)}
-    return {name: (code.co_code, code.co_names, code.co_varnames) for name, code in functions.items()}
+    return {name: (c.co_code, c.co_consts, c.co_names, c.co_varnames) for name, c in functions.items()}
 
 
 def is_ours(cls: type) -> type | None:

@@ -29,10 +29,19 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
       for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity",
-                   "evaluator", "sharing", "batches", "precision")),
+                   "evaluator", "screen", "sharing", "batches", "precision")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
-    ("evaluator", "share", "unknown evaluator 'share'; did you mean 'shared'\\? known: shared, train"),
+    ("evaluator", "share", "unknown evaluator 'share'; did you mean 'shared'\\? known: proxy:NAME, shared, train"),
+    ("evaluator", "proxy:grad-sign", "unknown proxy 'grad-sign'; did you mean 'gradsign'\\? known: "),
+    ("evaluator", "proxy:short:x", "a short training is named short or short:EPOCHS, such as short:20; got 'short:x'"),
+    ("screen", "ntk-kr", "unknown proxy 'ntk-kr'; did you mean 'ntk-krr'\\? known: auto, "),
+    ("screen", "aut", "unknown proxy 'aut'; did you mean 'auto'\\? known: auto, "),
+    ("screen", "params,,depth", "unknown proxy ''; known: auto, "),
+    ("screen", "params, depth,params", "screen names a proxy twice: params, depth,params"),
+    ("pool", 8, "pool is a setting of a screen and there is none; give screen too, or leave pool out"),
+    ("pool", 1, "pool must be at least 2; got 1"),
+    ("pool", 2.5, "pool must be a whole number; got 2.5"),
     ("sharing", "al", "unknown sharing 'al'; did you mean 'all'\\? known: all, homogeneous"),
     *((name, value, f"{name} is a setting of shared weights and the evaluator is train; use evaluator shared too, or "
        f"leave {name} out") for name, value in (("sharing", "homogeneous"), ("warm_up", 10))),
@@ -53,6 +62,16 @@ def test_shared_weights_and_stopping_early_exclude_each_other(fidelity):
     with pytest.raises(BadInput, match=f"fidelity {fidelity} compares trainings from scratch, .*; use one of the two"):
         Settings(evaluator="shared", fidelity=fidelity)
     assert Settings(evaluator="shared", sharing="all", warm_up=3).warm_up == 3
+
+
+def test_a_screen_and_a_proxy_as_the_evaluator():
+    settings = Settings(screen="ntk-krr, short:5", pool=4, evaluator="proxy:short:20", keep=0)
+    assert (settings.screens, settings.proxy) == (("ntk-krr", "short:5"), "short:20")
+    assert Settings(screen="auto").screens == Settings().screens == ()
+    assert Settings().proxy is Settings(evaluator="shared").proxy is None
+    for fidelity in ("halving", "hyperband"):
+        with pytest.raises(BadInput, match=r"trainings from scratch, and with evaluator proxy:gradsign the search has"):
+            Settings(evaluator="proxy:gradsign", fidelity=fidelity)
 
 
 def test_every_setting_is_checked():

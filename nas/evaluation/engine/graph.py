@@ -174,15 +174,17 @@ class Edges(Tensor):
         made.graph = graph
         return made
 
-    def copies(self, edge_index: Tensor, node: Tensor, group: Tensor, inner: Tensor, x: Tensor) -> Edges | None:
-        """The edges ``edge_index`` between copies of nodes, prepared as these are; see ``Copies``.
+    @property
+    def divisible(self) -> bool:
+        """Whether layers on ``copies`` of these edges compute on what is prepared."""
+        features = self.graph.features
+        return isinstance(self.graph, Whole) and features is not None and features.dtype == torch.float32
 
-        None where the graph is not whole.
-        """
+    def copies(self, edge_index: Tensor, node: Tensor, group: Tensor, inner: Tensor, x: Tensor) -> Edges:
+        """The edges ``edge_index`` between copies of nodes of a whole graph, prepared as these are; see ``Copies``."""
         from nas.evaluation.engine.copies import Copies
 
-        if not isinstance(self.graph, Whole):
-            return None
+        assert isinstance(self.graph, Whole)
         return Edges.of(edge_index, Copies(self.graph, node, group, inner, x))
 
     def __reduce_ex__(self, protocol: Any) -> Any:

@@ -32,7 +32,7 @@ TASK = Task(
     split="given",
     identity="x",
 )
-VERSIONS = {"nas": "0.1.0", "python": "3.11", "torch": "2.13.0"}
+VERSIONS = {"gnn-nas": "0.1.0", "python": "3.11", "torch": "2.13.0"}
 
 
 def _record(

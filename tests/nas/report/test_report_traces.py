@@ -226,7 +226,7 @@ def test_without_traces_there_is_no_section(controller):
 
 def test_a_controller_without_traces_is_not_made_for_the_report(monkeypatch):
     result = search(controller="random", trials=2)
-    monkeypatch.setattr(sys.modules["nas.report.traces"], "create", lambda *_, **__: pytest.fail("made"))
+    monkeypatch.setattr(sys.modules["nas.study.plan"], "create", lambda *_, **__: pytest.fail("made"))
     assert result.view().sections == []
 
 

@@ -6,10 +6,24 @@ from typing import Any
 
 import torch
 import torch.fx
-from torch_geometric.nn import ARMAConv, ChebConv, MessagePassing, SGConv, TAGConv
+from torch_geometric.nn import (
+    ARMAConv,
+    ChebConv,
+    GATConv,
+    GATv2Conv,
+    GCNConv,
+    GINConv,
+    GraphConv,
+    MessagePassing,
+    SAGEConv,
+    SGConv,
+    TAGConv,
+    TransformerConv,
+)
 
 from nas.searchspace.layers.known import is_ours
 
+ONE_HOP = (GCNConv, SAGEConv, GraphConv, GINConv, GATConv, GATv2Conv, TransformerConv)
 FURTHER: dict[type, Any] = {
     SGConv: lambda layer: layer.K,
     TAGConv: lambda layer: layer.K,
@@ -17,6 +31,8 @@ FURTHER: dict[type, Any] = {
     ARMAConv: lambda layer: layer.num_layers,
 }
 """Layers of torch_geometric that pass messages more than once."""
+BY_ITEM = ("torch.nn.", "torch_geometric.nn.aggr.", "torch_geometric.nn.dense.linear")
+"""Where the layers live that pass no messages: each node, or each graph, is for itself."""
 
 
 class _Leaves(torch.fx.Tracer):
@@ -24,9 +40,19 @@ class _Leaves(torch.fx.Tracer):
         return True
 
 
-def known(layer: torch.nn.Module) -> bool:
-    """Whether it is known what the layer does: torch's own, torch_geometric's and ours."""
-    return type(layer).__module__.split(".")[0] in ("torch", "torch_geometric") or is_ours(type(layer)) is not None
+def known(layer: Any) -> bool:
+    """Whether it is known how far the layer hears: layers of ours and of the operators, and those of single items.
+
+    A layer that hears against the direction of the edges, or keeps what it computed for the next graph, is not.
+    """
+    if type(layer) in (*ONE_HOP, *FURTHER):
+        return layer.flow == "source_to_target" and not getattr(layer, "cached", False)
+    return is_ours(type(layer)) is not None or f"{type(layer).__module__}.".startswith(BY_ITEM)
+
+
+def all_known(model: torch.nn.Module) -> bool:
+    """Whether every layer of the network is known; the network itself is what calls them one after the other."""
+    return all(known(layer) for layer in model.modules() if layer is not model)
 
 
 def hops_of(layer: torch.nn.Module) -> int:
@@ -39,14 +65,15 @@ def hops_of(layer: torch.nn.Module) -> int:
 def hops(model: torch.nn.Module) -> int | None:
     """The most hops on any path through the network; None where a layer is not known.
 
-    A network that cannot be traced counts with the sum over its layers, which is never too few.
+    None also where the network's steps depend on the data, so that it is not known which layers follow each other;
+    those of readouts do.
     """
-    if not all(known(layer) for layer in model.modules() if layer is not model):
+    if not all_known(model):
         return None
     try:
         graph = _Leaves().trace(model)
-    except Exception:  # control flow that depends on the data
-        return sum(map(hops_of, model.modules()))
+    except Exception:
+        return None
     layers, far = dict(model.named_modules()), dict[torch.fx.Node, int]()
     for node in graph.nodes:
         here = max((far[source] for source in node.all_input_nodes), default=0)

@@ -1,0 +1,95 @@
+"""A ranking that is learned from finished trials, and that has no say until it has shown that it ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas.controllers.base import Trace, Trial
+from nas.controllers.screening import Scores
+from nas.searchspace.encodings import one_hot
+from nas.searchspace.space import Space
+
+if TYPE_CHECKING:
+    from nas.predictors.forest import Forest
+
+LEAST = 20
+"""Finished trials before anything is concluded."""
+MORE = 1.1
+"""It learns anew when there are so many times the trials that it knows."""
+ABSENT = -1e3
+"""Below the logarithm of every number."""
+
+
+class LearnedRanking:
+    """A random forest from encodings and scores to values: what an architecture is worth is what the forest predicts.
+
+    Some scores are reliably wrong about networks for graphs, and how much each is worth differs between data sets; a
+    learner takes what there is, as Shen et al. weigh proxies by how well they have ranked (ProxyBO, AAAI 2023, arXiv
+    2110.10423). Here the evidence is the rank correlation of out-of-bag predictions, those of trees that did not see a
+    trial, with the values: the ranking is ready while the lower end of its interval is above zero.
+
+    Everything follows from what was told.
+
+    Args:
+        space: of the architectures.
+        columns: the names of the scores, among the metrics of a trial.
+        seed: of the forest.
+    """
+
+    def __init__(self, space: Space[Any], columns: Sequence[str], seed: int) -> None:
+        self._space, self._columns, self._seed = space, tuple(columns), seed
+        self._features, self._values = list[np.ndarray](), list[float]()
+        self._forest: Forest | None = None
+        self._fitted, self._ready = 0, False
+        self._correlations, self._lower = list[tuple[int, float]](), list[tuple[int, float]]()
+
+    def ready(self) -> bool:
+        return self._ready
+
+    def worth(self, architectures: Sequence[Any], scores: Sequence[Scores]) -> list[float]:
+        assert self._forest is not None
+        rows = [self._encoded(a, found) for a, found in zip(architectures, scores, strict=True)]
+        means, _ = self._forest.predict(np.stack(rows))
+        return [float(mean) for mean in means]
+
+    def learn(self, trial: Trial) -> None:
+        """Failed trials say nothing of how good a network is."""
+        if trial.values is None or not math.isfinite(trial.values[0]):
+            return
+        self._features.append(self._encoded(trial.architecture, trial.metrics))
+        self._values.append(trial.values[0])
+        if len(self._values) >= max(LEAST, MORE * self._fitted):
+            self._fit(trial.number)
+
+    def _fit(self, number: int) -> None:
+        from nas.predictors.agreement import lower_end, spearman
+        from nas.predictors.forest import Forest
+
+        self._fitted = len(self._values)
+        self._forest = Forest(seed=self._seed)
+        values = np.array(self._values)
+        self._forest.fit(np.stack(self._features), values)
+        correlation = spearman(self._forest.held_out, values)
+        lower = lower_end(correlation, len(values))
+        self._ready = lower > 0
+        self._correlations.append((number, correlation))
+        self._lower.append((number, lower))
+
+    def _encoded(self, architecture: Any, scores: Scores) -> np.ndarray:
+        """Scores as logarithms with their sign: trees see their order alone, and some are beyond single precision."""
+        found = [scores.get(column) for column in self._columns]
+        logs = [ABSENT if s is None else math.copysign(math.log1p(abs(s)), s) for s in found]
+        return np.concatenate([one_hot(self._space, architecture), np.array(logs)])
+
+    def traces(self) -> list[Trace]:
+        about = (
+            "The rank correlation between what the forest predicts for finished trials that it did not learn from and "
+            "their values, each time it learned anew, and the lower end of its 95 % interval. The forest chose from "
+            "pools while the lower end was above zero; before, every proposal was trained as it came."
+        )
+        lines = {"out-of-bag correlation": self._correlations, "lower end of the interval": self._lower}
+        return [Trace("Whether the screen ranks", about, lines)]

@@ -1,0 +1,121 @@
+"""Proposals are screened by the scores of their untrained networks, which are computed in the process that searches."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from nas.controllers.base import Controller, Problem
+from nas.controllers.learned_ranking import LearnedRanking
+from nas.controllers.screening import Ranking, RankSum, Scores, Screened
+from nas.evaluation.engine.prepare import prepare
+from nas.evaluation.job import Job
+from nas.evaluation.limits import memory_limit
+from nas.evaluation.proxies import column, scores
+from nas.searchspace.errors import BadInput
+from nas.searchspace.source import load, source
+from nas.searchspace.space import Space
+from nas.searchspace.task import Task
+from nas.settings import AUTO, POOL, Settings
+from nas.study.objectives import Objective, measured
+from nas.study.search import recipe_of
+from nas.zerocost.persample.receptive import hops
+
+CHEAP = ("params", "depth", "synflow", "ntk-condition")
+"""What ``auto`` learns from beside the encoding.
+
+Of the proxies that take a few hundredths of a training those from which most was learned, see ``experiments/zerocost``.
+"""
+SAMPLES = 16
+"""Random architectures that stand for a space."""
+
+
+def screened(
+    inner: Controller,
+    problem: Problem,
+    task: Task,
+    settings: Settings,
+    objectives: Sequence[Objective],
+    device: str,
+    memory: int | None = None,
+) -> Screened:
+    """The controller with the screen of the settings.
+
+    Raises:
+        BadInput: if the controller cannot be screened, or if ``auto`` would have to learn several objectives.
+    """
+    names, space = settings.screens or CHEAP, problem.space
+    columns = [column(name) for name in names]
+    ranking: Ranking = RankSum(columns)
+    if settings.screen == AUTO:
+        if len(objectives) > 1:
+            raise BadInput(
+                f"screen auto learns one objective and the study has {len(objectives)}; name one of them, or name the "
+                "proxies to screen by"
+            )
+        ranking = LearnedRanking(space, columns, problem.seed)
+    judged = Scorer(space, task, settings, measured(objectives, task.metric), names, device, memory)
+    return Screened(inner, space, judged, ranking, settings.pool or POOL)
+
+
+class Scorer:
+    """The scores of an architecture's untrained network by some proxies; each network is scored once.
+
+    What a network has no score of, or fails at, is absent. The task is prepared when the first network is scored.
+    """
+
+    def __init__(
+        self,
+        space: Space[Any],
+        task: Task,
+        settings: Settings,
+        metrics: tuple[str, ...],
+        proxies: tuple[str, ...],
+        device: str,
+        memory: int | None = None,
+    ) -> None:
+        self._space, self._task, self._settings = space, task, settings
+        self._metrics, self._proxies, self._device, self._memory = metrics, proxies, device, memory
+        self._prepared: Task | None = None
+        self._known = dict[Any, Scores]()
+
+    def __call__(self, architecture: Any) -> Scores:
+        network = self._space.canonical(architecture)
+        if network not in self._known:
+            self._known[network] = self._scored(architecture)
+        return self._known[network]
+
+    def _scored(self, architecture: Any) -> Scores:
+        if self._prepared is None:
+            self._prepared = prepare(self._task.to(self._device))
+        try:
+            with memory_limit(self._settings.trial_memory or self._memory, self._device):
+                return scores(self._job(architecture), self._prepared)
+        except (Exception, SystemExit):  # its trial, if it gets one, says what is wrong with it
+            return {}
+
+    def _job(self, architecture: Any) -> Job:
+        settings = self._settings
+        return Job(
+            source=source(architecture, self._task),
+            recipe=recipe_of(architecture, self._task, settings),
+            seed=settings.seed,
+            metrics=self._metrics,
+            device=self._device,
+            class_weights=settings.class_weights,
+            proxies=self._proxies,
+            trains=False,
+        )
+
+
+def some_sources(space: Space[Any], task: Task) -> list[str]:
+    """Of some random networks one for each distance that they hear, for what proxies keep with the data."""
+    rng, found = random.Random(0), dict[int | None, str]()
+    for _ in range(SAMPLES):
+        try:
+            text = source(space.sample(rng), task)
+            found.setdefault(hops(load(text)()), text)
+        except Exception:  # as a trial it would fail, with its reason
+            continue
+    return list(found.values())
