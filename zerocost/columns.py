@@ -13,8 +13,11 @@ STILL = 1e-6
 """Share of a column's largest number below which its deviation is rounding."""
 
 
-def standardised(x: Tensor) -> Tensor:
+def standardised(x: Tensor, count: Tensor | None = None) -> Tensor:
     """Columns of mean zero and variance one, in float64; those that do not vary are zero.
+
+    Args:
+        count: ``[rows]``, how often each row counts; once by default.
 
     Raises:
         NotScored: if a number is infinite or none.
@@ -22,8 +25,10 @@ def standardised(x: Tensor) -> Tensor:
     x = x.detach().double()
     if not x.isfinite().all():
         raise NotScored("numbers in the network are too large, or not numbers")
-    centred = x - x.mean(0)
-    deviation = centred.square().mean(0).sqrt()
+    share = torch.ones(len(x), 1, dtype=x.dtype, device=x.device) if count is None else count.double().unsqueeze(1)
+    share = share / share.sum()
+    centred = x - (share * x).sum(0)
+    deviation = (share * centred.square()).sum(0).sqrt()
     still = deviation <= STILL * x.abs().amax(0)
     return centred / deviation.masked_fill(still, torch.inf)
 

@@ -95,7 +95,7 @@ def zico(model: torch.nn.Module, task: Task, seed: int = 0) -> float:
         raise NotScored(f"ZiCo divides the training items into {BATCHES} batches, and there are {items}")
     order = torch.randperm(items, generator=torch.Generator().manual_seed(seed))
     shares = torch.zeros(BATCHES, items)
-    for number, batch in enumerate(order.chunk(BATCHES)):
+    for number, batch in enumerate(order.tensor_split(BATCHES)):
         shares[number, batch] = 1 / len(batch)
     found = [torch.stack(grads).double() for grads in zip(*gradients(model, task, weights, shares), strict=True)]
     largest = max(g.abs().max().item() for g in found)

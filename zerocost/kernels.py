@@ -25,6 +25,8 @@ LABELLED = Items("train", per_class=5)
 VALIDATION = Items("valid", most=70)
 RIDGE = 1e-3
 NUMBERS = 2**18
+SINGULAR = 1e-6
+"""Eigenvalues below this share of the largest are what single precision makes of zero."""
 
 _grams: WeakKeyDictionary[torch.nn.Module, dict[tuple[int, ...], Tensor]] = WeakKeyDictionary()
 """The last kernel of each network: several proxies read the same one."""
@@ -51,7 +53,8 @@ def kernel(model: torch.nn.Module, task: Task, seed: int, valid: bool) -> Tensor
 
 def _key(model: torch.nn.Module, task: Task, seed: int, valid: bool) -> tuple[int, ...]:
     """Changes when the weights do."""
-    return seed, valid, id(task.train[0].y), *(p._version for p in model.parameters())
+    batch = task.train[0]
+    return seed, valid, *map(id, (batch.x, batch.edge_index, batch.y)), *(p._version for p in model.parameters())
 
 
 def _held(model: torch.nn.Module, task: Task, seed: int) -> bool:
@@ -176,7 +179,7 @@ def ntk_condition(model: torch.nn.Module, task: Task, seed: int = 0) -> float:
     parameters.
     """
     values = torch.linalg.eigvalsh(_kernel(model, task, seed, [LABELLED], biases=True).cpu())
-    return -float((values[-1] / values[0].clamp(min=1e-12)).log())
+    return -float((values[-1] / values[0].clamp(min=float(SINGULAR * values[-1]))).log())
 
 
 def _centred(gram: Tensor) -> Tensor:

@@ -59,12 +59,12 @@ def smooth(model: torch.nn.Module, task: Task, seed: int = 0) -> float:
     edges, h = p.arguments[1].as_subclass(Tensor), thinned(out.flatten(1))
     if not edges.numel():
         raise NotScored("there are no edges")
-    ends = standardised(torch.cat([h.index_select(0, end) for end in edges]))
-    varying = ends.ne(0).any(0).sum().item()
+    z = standardised(h, torch.bincount(edges.flatten(), minlength=len(h))).float()
+    varying = z.ne(0).any(0).sum().item()
     if not varying:
         raise NotScored("the outputs of all nodes are alike")
-    source, target = ends.chunk(2)
-    return finite((source * target).mean(0).sum().item() / varying)
+    source, target = (z.index_select(0, end) for end in edges)
+    return finite((source * target).sum(dtype=torch.double).item() / edges.size(1) / varying)
 
 
 def _embedded(model: torch.nn.Module, task: Task, items: Items) -> tuple[Tensor, Tensor]:
