@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nas.controllers.base import Controller, Problem
@@ -20,6 +20,8 @@ from nas.searchspace.task import Task
 from nas.settings import AUTO, POOL, Settings
 from nas.study.objectives import Objective, measured
 from nas.study.search import recipe_of
+from nas.zerocost.kernels import LABELLED
+from nas.zerocost.persample.egonets import samples
 from nas.zerocost.persample.receptive import hops
 
 CHEAP = ("params", "depth", "synflow", "ntk-condition")
@@ -27,6 +29,14 @@ CHEAP = ("params", "depth", "synflow", "ntk-condition")
 
 Of the proxies that take a few hundredths of a training those from which most was learned, see ``experiments/zerocost``.
 """
+KERNEL, PASSES = "ntk-condition", 20.0
+"""The one of them whose cost grows with what a network hears of, and the passes over the data that a pool may take.
+
+Where ego-networks cover most of the graph, as those of deep networks do, it is left out: it would cost more than the
+trainings that it can save. That follows from the space and the data, not from the clock.
+"""
+SMALL = 5_000
+"""Nodes below which a pass takes no less time."""
 SAMPLES = 16
 """Random architectures that stand for a space."""
 
@@ -45,7 +55,8 @@ def screened(
     Raises:
         BadInput: if the controller cannot be screened, or if ``auto`` would have to learn several objectives.
     """
-    names, space = settings.screens or CHEAP, problem.space
+    space, pool = problem.space, settings.pool or POOL
+    names = settings.screens or cheap(space, task, pool)
     columns = [column(name) for name in names]
     ranking: Ranking = RankSum(columns)
     if settings.screen == AUTO:
@@ -56,7 +67,7 @@ def screened(
             )
         ranking = LearnedRanking(space, columns, problem.seed)
     judged = Scorer(space, task, settings, measured(objectives, task.metric), names, device, memory)
-    return Screened(inner, space, judged, ranking, settings.pool or POOL)
+    return Screened(inner, space, judged, ranking, pool)
 
 
 class Scorer:
@@ -109,13 +120,43 @@ class Scorer:
         )
 
 
-def some_sources(space: Space[Any], task: Task) -> list[str]:
-    """Of some random networks one for each distance that they hear, for what proxies keep with the data."""
-    rng, found = random.Random(0), dict[int | None, str]()
+def cheap(space: Space[Any], task: Task, pool: int) -> tuple[str, ...]:
+    """Those of ``CHEAP`` that are cheap for this space and these data."""
+    if KERNEL not in CHEAP:
+        return CHEAP
+    heard = [0 if task.level == "graph" else _hops(text) for text in _sampled(space, task)]
+    far = [h for h in heard if h is not None]
+    nodes = max(SMALL, sum(len(batch.x) for batch in task.train))
+    rows = {h: _rows(task, h) for h in set(far)}
+    passes = pool * sum(rows[h] for h in far) / max(1, len(far)) / nodes
+    return CHEAP if far and passes <= PASSES else tuple(name for name in CHEAP if name != KERNEL)
+
+
+def _rows(task: Task, far: int) -> float:
+    """About how many rows the ego-networks of the kernel's items have, going by the first of them."""
+    first = next(samples(task, LABELLED, far, prepared=False))
+    return len(first.node) / len(first) * sum(len(where) for _, where in LABELLED.of(task))
+
+
+def _hops(text: str) -> int | None:
+    return hops(load(text)())
+
+
+def _sampled(space: Space[Any], task: Task) -> Iterator[str]:
+    """Sources of random architectures; one that has none would fail as a trial, with its reason."""
+    rng = random.Random(0)
     for _ in range(SAMPLES):
         try:
             text = source(space.sample(rng), task)
-            found.setdefault(hops(load(text)()), text)
-        except Exception:  # as a trial it would fail, with its reason
+            load(text)()
+        except Exception:  # whatever a space of the user's own may raise
             continue
+        yield text
+
+
+def some_sources(space: Space[Any], task: Task) -> list[str]:
+    """Of some random networks one for each distance that they hear, for what proxies keep with the data."""
+    found = dict[int | None, str]()
+    for text in _sampled(space, task):
+        found.setdefault(_hops(text), text)
     return list(found.values())

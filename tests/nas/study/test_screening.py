@@ -203,3 +203,14 @@ def test_a_source_for_each_distance_that_networks_hear() -> None:
     plan = make_plan(Settings(device="cpu"), data=DATA, space=Toy)
     assert len(screening.some_sources(plan.space, plan.task)) == 2  # fc hears nothing
     assert screening.some_sources(plan.space, plan.task) == screening.some_sources(plan.space, plan.task)
+
+
+def test_auto_leaves_the_kernel_out_where_it_would_take_longer_than_it_can_save(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = make_plan(Settings(device="cpu"), data=DATA, space=Wide)
+    assert screening.cheap(plan.space, plan.task, pool=8) == screening.CHEAP
+    monkeypatch.setattr(screening, "SMALL", 1)
+    assert screening.cheap(plan.space, plan.task, pool=10**4) == tuple(
+        name for name in screening.CHEAP if name != screening.KERNEL
+    )
