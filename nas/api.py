@@ -115,7 +115,7 @@ def rank(
     data: Any = "digits",
     *,
     space: Any = "design",
-    proxies: Sequence[str] = ("ntk-krr",),
+    proxies: Sequence[str] = ("ntk-error",),
     n: int | None = None,
     architectures: Sequence[Any] | None = None,
     by: str | None = None,

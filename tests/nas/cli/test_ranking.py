@@ -212,7 +212,7 @@ def test_proxies(nas: Command) -> None:
         (["rank", "--space", "agn"], "unknown search space 'agn'; did you mean 'agnn'? known: "),
         (["rank", "--proxy", "gradsing"], "unknown proxy 'gradsing'; did you mean 'gradsign'? known: "),
         (["rank", "--proxy", "gradsign, ,nkt-krr"], "unknown proxy 'nkt-krr'; did you mean 'ntk-krr'? known: "),
-        (["rank", "--by", "params"], "cannot order by 'params', which is not scored; the proxies are ntk-krr"),
+        (["rank", "--by", "params"], "cannot order by 'params', which is not scored; the proxies are ntk-error"),
         (["rank", "--architectures", "none.json"], "the file none.json cannot be read: No such file or directory"),
         (["rank", "--csv", "none/all.csv"], "--csv none/all.csv cannot be written: there is no folder none"),
         (["rank", "--out", "."], "--out names a file; . is a folder"),
