@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from nas.searchspace.task import Task
 from nas.zerocost.base import Proxy
 from nas.zerocost.gradients import gradients, weights_of
 from nas.zerocost.passes import finite
+from nas.zerocost.persample.gradients import plain_torch_layers
 
 STEP = 2.0**-8
 """By which the weights are scaled up and down."""
@@ -31,7 +31,7 @@ def grasp(model: torch.nn.Module, task: Task, seed: int = 0) -> float:
     derivative for 41 of 42 networks of the built-in spaces, and ranks all of them alike.
     """
     weights = weights_of(model)
-    with _torch_layers_as_written(model), _Frozen() as frozen:
+    with plain_torch_layers(model), _Frozen() as frozen:
         (grads,) = gradients(model, task, weights)
         frozen.again()
         (above,) = gradients(model, task, {name: w * (1 + STEP) for name, w in weights.items()})
@@ -69,18 +69,6 @@ class _Frozen(TorchFunctionMode):
 PIECEWISE_LINEAR = {
     *(torch.relu, F.relu, Tensor.relu, F.leaky_relu, F.relu6, F.prelu, torch.prelu, F.hardtanh),
 }
-
-
-@contextmanager
-def _torch_layers_as_written(model: torch.nn.Module) -> Iterator[None]:
-    """Torch's own layers call torch's functions while the block runs."""
-    replaced = [m for m in model.modules() if "forward" in vars(m) and type(m).__module__.startswith("torch.")]
-    forwards = [vars(m).pop("forward") for m in replaced]
-    try:
-        yield
-    finally:
-        for m, forward in zip(replaced, forwards, strict=True):
-            vars(m)["forward"] = forward
 
 
 GRASP = Proxy(

@@ -36,7 +36,7 @@ def uses(model: torch.nn.Module, samples: Samples, scalar: PerSample) -> list[tu
         CannotSplitError: if a parameter is used in a way that is not covered, or more than once.
     """
     listener = Listener(model, samples)
-    with _plain_torch_layers(model), torch.enable_grad():
+    with plain_torch_layers(model), torch.enable_grad():
         with listener:
             out = model(*samples.arguments)
         out = out if samples.scored is None else out[samples.scored]
@@ -54,8 +54,8 @@ def uses(model: torch.nn.Module, samples: Samples, scalar: PerSample) -> list[tu
 
 
 @contextmanager
-def _plain_torch_layers(model: torch.nn.Module) -> Iterator[None]:
-    """Torch's own layers compute as torch wrote them, so that their use of parameters is heard."""
+def plain_torch_layers(model: torch.nn.Module) -> Iterator[None]:
+    """Torch's own layers call torch's functions while the block runs, so that whoever listens hears them."""
     replaced = [m for m in model.modules() if "forward" in vars(m) and type(m).__module__.startswith("torch.")]
     forwards = [vars(m).pop("forward") for m in replaced]
     try:
