@@ -109,28 +109,12 @@ def watched(
     work: Work, doing: str, due: Callable[[Scored, int], bool], line: Callable[[Scored, int, int], str]
 ) -> bool:
     """Do the work with a bar or, where there is no terminal, with lines; False if it was interrupted."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from nas.cli.progress import counter
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("architectures,"),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-    )
     console, total = stderr(), len(work.architectures)
     done = total - len(work.left())
     failed = sum(row.reason is not None for row in work.finished())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with counter("architectures", console) as progress:
         bar = progress.add_task(doing, total=total, completed=done)
         try:
             with closing(work.run()) as finished:

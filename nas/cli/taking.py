@@ -34,30 +34,14 @@ def train(run: str, trial: int | None, seeds: int, runs: str | None, as_json: bo
 
     Seeds that are finished are kept: after Ctrl-C the same command goes on.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from nas.cli.progress import counter
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("seeds,"),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-    )
     result = opened(run, runs)
     from nas.training import train_seeds
 
     chosen = result.trial(trial)
     console = stderr()
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with counter("seeds", console) as progress:
         bar = progress.add_task(f"training trial {chosen.number}", total=seeds)
 
         def told(seed: int, outcome: Outcome) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from nas.controllers.base import Controller, Problem
@@ -23,12 +23,12 @@ from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import SPACES, find
 from nas.searchspace.task import Task
-from nas.settings import Settings
+from nas.settings import POOL, Settings
 from nas.study import fidelity
 from nas.study.fitting import check_fits
 from nas.study.folder import RunFolder
 from nas.study.objectives import Objective, check_proxy, parse
-from nas.study.screening import screened, some_sources
+from nas.study.screening import cheap, screened, some_sources
 from nas.study.search import Search, Watcher
 from nas.study.store import Store, repair
 
@@ -76,7 +76,12 @@ class Plan:
         made = create(self.controller, problem, **settings.controller_options)
         if settings.screen is None:
             return made
-        return screened(made, problem, self.task, settings, self.objectives, self.device, memory)
+        return screened(made, problem, self.task, settings, self.objectives, self.screens, self.device, memory)
+
+    @cached_property
+    def screens(self) -> tuple[str, ...]:
+        """The proxies by which proposals are screened."""
+        return self.settings.screens or cheap(self.space, self.task, self.settings.pool or POOL)
 
     def executor(self) -> Executor:
         """In this process for one worker, else local processes."""

@@ -47,17 +47,19 @@ def screened(
     task: Task,
     settings: Settings,
     objectives: Sequence[Objective],
+    names: tuple[str, ...],
     device: str,
     memory: int | None = None,
 ) -> Screened:
     """The controller with the screen of the settings.
 
+    Args:
+        names: of the proxies that it looks at.
+
     Raises:
         BadInput: if the controller cannot be screened, or if ``auto`` would have to learn several objectives.
     """
-    space, pool = problem.space, settings.pool or POOL
-    names = settings.screens or cheap(space, task, pool)
-    columns = [column(name) for name in names]
+    space, columns = problem.space, [column(name) for name in names]
     ranking: Ranking = RankSum(columns)
     if settings.screen == AUTO:
         if len(objectives) > 1:
@@ -67,7 +69,7 @@ def screened(
             )
         ranking = LearnedRanking(space, columns, problem.seed)
     judged = Scorer(space, task, settings, measured(objectives, task.metric), names, device, memory)
-    return Screened(inner, space, judged, ranking, pool)
+    return Screened(inner, space, judged, ranking, settings.pool or POOL)
 
 
 class Scorer:

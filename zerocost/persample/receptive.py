@@ -7,8 +7,6 @@ from typing import Any
 import torch
 import torch.fx
 from torch_geometric.nn import (
-    ARMAConv,
-    ChebConv,
     GATConv,
     GATv2Conv,
     GCNConv,
@@ -16,28 +14,15 @@ from torch_geometric.nn import (
     GraphConv,
     MessagePassing,
     SAGEConv,
-    SGConv,
-    TAGConv,
     TransformerConv,
 )
 
+from nas.searchspace.layers.hops import FURTHER, Layers
 from nas.searchspace.layers.known import is_ours
 
 ONE_HOP = (GCNConv, SAGEConv, GraphConv, GINConv, GATConv, GATv2Conv, TransformerConv)
-FURTHER: dict[type, Any] = {
-    SGConv: lambda layer: layer.K,
-    TAGConv: lambda layer: layer.K,
-    ChebConv: lambda layer: max(1, len(layer.lins) - 1),
-    ARMAConv: lambda layer: layer.num_layers,
-}
-"""Layers of torch_geometric that pass messages more than once."""
 BY_ITEM = ("torch.nn.", "torch_geometric.nn.aggr.", "torch_geometric.nn.dense.linear")
 """Where the layers live that pass no messages: each node, or each graph, is for itself."""
-
-
-class _Leaves(torch.fx.Tracer):
-    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        return True
 
 
 def known(layer: Any) -> bool:
@@ -71,7 +56,7 @@ def hops(model: torch.nn.Module) -> int | None:
     if not all_known(model):
         return None
     try:
-        graph = _Leaves().trace(model)
+        graph = Layers().trace(model)
     except Exception:
         return None
     layers, far = dict(model.named_modules()), dict[torch.fx.Node, int]()

@@ -142,11 +142,3 @@ CONVOLUTIONS: dict[type, tuple[Any, Any]] = {
     ARMAConv: (arma, lambda m: m.num_stacks == 1 and m.aggr in SUMS),
 }
 """Layer to its forward pass, and to what it asks of the layer."""
-
-HOPS: dict[type, Any] = {
-    SGConv: lambda m: m.K,
-    TAGConv: lambda m: m.K,
-    ChebConv: lambda m: max(1, len(m.lins) - 1),
-    ARMAConv: lambda m: m.num_layers,
-}
-"""How far a layer hears, where that is not one hop."""

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from nas.evaluation.engine.attention import ATTENTIONS
-from nas.evaluation.engine.convolutions import CONVOLUTIONS, HOPS
+from nas.evaluation.engine.convolutions import CONVOLUTIONS
 from nas.evaluation.engine.dropout import Noise
 from nas.evaluation.engine.elementwise import ELEMENTWISE
 from nas.evaluation.engine.graph import Part, graph_of
 from nas.evaluation.engine.printed import PRINTED
+from nas.searchspace.layers.hops import FURTHER
 from nas.searchspace.layers.known import is_ours
 
 LAYERS = CONVOLUTIONS | ATTENTIONS | PRINTED
@@ -75,7 +76,7 @@ def hops(layer: torch.nn.Module) -> int | None:
     """How far a lowered message-passing layer hears; None for any other layer."""
     if "forward" not in vars(layer) or type(layer) in ELEMENTWISE:
         return None
-    return HOPS[type(layer)](layer) if type(layer) in HOPS else 1
+    return FURTHER[type(layer)](layer) if type(layer) in FURTHER else 1
 
 
 LISTENERS = ("_propagate", "_message", "_aggregate", "_edge_update")

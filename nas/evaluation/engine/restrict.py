@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nas.evaluation.engine.reach import EVERYWHERE, Reach
+from nas.searchspace.layers.hops import Layers
 
 ROWWISE_CALLS: set[Any] = {
     *(torch.relu, torch.sigmoid, torch.tanh, F.elu, F.leaky_relu, F.relu6, F.softplus, F.gelu, F.silu, F.relu),
@@ -30,13 +31,8 @@ ROWWISE_LAYERS = (
 )
 
 Scores = Callable[[Reach], Tensor]
-Layers = dict[str, torch.nn.Module]
+Named = dict[str, torch.nn.Module]
 Hops = Callable[[torch.nn.Module], int | None]
-
-
-class _Leaves(torch.fx.Tracer):
-    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        return True
 
 
 def restricted(model: torch.nn.Module, reach: Reach, hops: Hops) -> Scores | None:
@@ -50,7 +46,7 @@ def restricted(model: torch.nn.Module, reach: Reach, hops: Hops) -> Scores | Non
     Returns: None where a step is not known to work row by row, or nothing can be left out.
     """
     try:
-        old = _Leaves().trace(model)
+        old = Layers().trace(model)
     except Exception:  # control flow that depends on the data, or whatever else cannot be traced
         return None
     layers = dict(model.named_modules())
@@ -65,7 +61,7 @@ def restricted(model: torch.nn.Module, reach: Reach, hops: Hops) -> Scores | Non
 
 def _needed(
     graph: torch.fx.Graph,
-    layers: Layers,
+    layers: Named,
     reach: Reach,
     hops: Hops,
 ) -> dict[torch.fx.Node, int] | None:
@@ -85,18 +81,18 @@ def _needed(
     return needed
 
 
-def _hops(node: torch.fx.Node, layers: Layers, hops: Hops) -> int | None:
+def _hops(node: torch.fx.Node, layers: Named, hops: Hops) -> int | None:
     """How far a call of a message-passing layer hears; None for any other step."""
     usual = node.op == "call_module" and len(node.args) == 2 and not node.kwargs
     return hops(layers[str(node.target)]) if usual else None
 
 
-def _needs_all(node: torch.fx.Node, layers: Layers) -> bool:
+def _needs_all(node: torch.fx.Node, layers: Named) -> bool:
     layer = layers[str(node.target)] if node.op == "call_module" else None
     return isinstance(layer, torch.nn.BatchNorm1d) and layer.training
 
 
-def _is_rowwise(node: torch.fx.Node, layers: Layers) -> bool:
+def _is_rowwise(node: torch.fx.Node, layers: Named) -> bool:
     if node.op == "call_module":
         return isinstance(layers[str(node.target)], ROWWISE_LAYERS)
     if node.target is torch.cat:
@@ -106,7 +102,7 @@ def _is_rowwise(node: torch.fx.Node, layers: Layers) -> bool:
 
 def _rewritten(
     old: torch.fx.Graph,
-    layers: Layers,
+    layers: Named,
     needed: dict[torch.fx.Node, int],
     reach: Reach,
     hops: Hops,
