@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
+
+if TYPE_CHECKING:
+    from nas.predictors.transfer import Experience
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,18 @@ class Problem:
         seed: the only source of randomness.
         objectives: length of ``Trial.values``.
         task: for controllers that train something themselves; the others ignore it.
+        scores: from names of proxies to what scores an architecture by them, and the names that its scores have; None
+            where no network can be made.
+        experience: from the name of a table to what it knows of the space from other data sets; None where that is
+            not to be had.
     """
 
     space: Space[Any]
     seed: int = 0
     objectives: int = 1
     task: Task | None = None
+    scores: Callable[[Sequence[str]], tuple[Callable[[Any], Mapping[str, float]], Sequence[str]]] | None = None
+    experience: Callable[[str], Experience] | None = None
 
     def rng(self, number: int) -> random.Random:
         """Random numbers for the ``number``-th proposal, whatever happened before it."""
@@ -96,6 +105,9 @@ class Controller(Protocol):
     What ``ask`` returns depends on the problem, on what was told, and on how many proposals are still out, never
     on the clock or on global state: telling a fresh controller the same past makes it propose the same future.
     The study tells every proposal back exactly once, failed ones and repeats of known architectures too.
+
+    What it knows of an architecture that a trial should keep, such as scores of the untrained network, it may tell by a
+    method ``about(architecture) -> Mapping[str, float]``.
 
     A screen asks for more than it keeps. It calls ``forget(architectures)``, where a controller has that method, with
     those proposals that will never be told, see ``nas.controllers.screening``.

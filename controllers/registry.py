@@ -21,6 +21,7 @@ CONTROLLERS = Registry(
         "local-search": "nas.controllers.local_search:LocalSearch",
         "agnn": "nas.controllers.agnn:AGNN",
         "reinforce": "nas.controllers.reinforce:Reinforce",
+        "bo": "nas.controllers.bo:BO",
         "tpe": "nas.controllers.optuna_samplers:TPE",
         "gp": "nas.controllers.optuna_samplers:GP",
         "nsga2": "nas.controllers.optuna_samplers:NSGA2",

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nas.api import correlate, open_run, rank, resume, search
+    from nas.api import compare, correlate, open_run, rank, resume, search
     from nas.controllers.base import Trial
     from nas.data import load
     from nas.result import Result
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "nas.api": ("correlate", "open_run", "rank", "resume", "search"),
+    "nas.api": ("compare", "correlate", "open_run", "rank", "resume", "search"),
     "nas.controllers.base": ("Trial",),
     "nas.data": ("load",),
     "nas.result": ("Result",),
@@ -77,6 +77,7 @@ __all__ = [
     "Value",
     "architecture",
     "choice",
+    "compare",
     "constant",
     "correlate",
     "earlier",

@@ -8,6 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nas.comparison.beginning import begin
+from nas.comparison.comparison import CSV, Comparison
+from nas.comparison.contest import Contest
+from nas.comparison.ledger import Found
+from nas.comparison.means import comparison
 from nas.evaluation.proxies import known
 from nas.evaluation.proxies import names as all_proxies
 from nas.ranking import correlation as correlations
@@ -17,11 +22,12 @@ from nas.ranking.ledger import Scored
 from nas.ranking.ranking import Ranking
 from nas.ranking.statistics import Estimate
 from nas.ranking.work import Work, checked
+from nas.report import comparison as comparison_page
 from nas.report import correlation as page
 from nas.report.page import save
 from nas.result import Result
 from nas.searchspace.encodings import text
-from nas.searchspace.errors import NasError
+from nas.searchspace.errors import BadInput, NasError
 from nas.settings import Settings
 from nas.study import plan as plans
 from nas.study.folder import RunFolder, free_name, runs_root
@@ -32,7 +38,7 @@ from nas.study.search import Search, Watcher
 def search(
     data: Any = "digits",
     *,
-    space: Any = "design",
+    space: Any = None,
     controller: Any = "tpe",
     trials: int | None = None,
     seconds: float | None = None,
@@ -46,7 +52,8 @@ def search(
 
     Args:
         data: name of a data set, or a torch_geometric ``Data``, ``Dataset``, list of graphs, or dict of splits.
-        space: name of a search space, ``file.py:Class``, or a class decorated with ``@architecture``.
+        space: name of a search space, ``file.py:Class``, or a class decorated with ``@architecture``; by default
+            ``design``, or that of the table.
         controller: name of a controller, a controller class, or any ``optuna.samplers.BaseSampler``.
         trials: distinct architectures to train; 50 if no budget is given.
         seconds: wall-clock seconds after which no trial is started.
@@ -54,7 +61,8 @@ def search(
         name: of the run; by default made of data, space and controller.
         runs: folder of all runs; by default ``$NAS_RUNS``, else ``runs`` here.
         watcher: hears of each trial.
-        settings: the other fields of :class:`nas.settings.Settings`, such as ``seed``, ``device``, ``workers``.
+        settings: the other fields of :class:`nas.settings.Settings`, such as ``seed``, ``device``, ``workers``, and
+            ``table`` to look architectures up in place of training them.
 
     Raises:
         BadInput: for anything that does not exist or does not fit.
@@ -63,7 +71,7 @@ def search(
     made = Settings.of(
         {
             "data": data if isinstance(data, str) else _label(data),
-            "space": space if isinstance(space, str) else _label(space),
+            "space": "" if space is None else space if isinstance(space, str) else _label(space),
             "controller": controller if isinstance(controller, str) else _label(controller),
             "trials": 50 if trials is None and seconds is None else trials,
             "seconds": seconds,
@@ -226,6 +234,76 @@ def finish_correlation(work: Work, folder: RunFolder) -> Correlation:
     return found
 
 
+def compare(
+    data: str | Sequence[str] | None = None,
+    *,
+    controllers: Sequence[str] = ("random", "tpe"),
+    table: str | None = None,
+    space: str | None = None,
+    trials: int | Sequence[int] | None = None,
+    seeds: int | None = None,
+    workers: int = 1,
+    name: str | None = None,
+    runs: str | os.PathLike[str] | None = None,
+    told: Callable[[Found], None] | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Search with several controllers on the same data sets from the same seeds, and compare what they find.
+
+    What is finished is kept in the comparison's folder: the same call goes on with it, and so does one with more
+    controllers, data sets, seeds or trials. A page with curves is written there too.
+
+    Args:
+        data: a name or several; by default ``all`` of the table, else ``digits``.
+        controllers: names, with options ``NAME:KEY=VALUE:KEY=VALUE``. Random search is always among them.
+        table: looks architectures up there; None trains them, each search being a run in the comparison's folder.
+        space: as in :func:`search`, by its name.
+        trials: distinct architectures after which controllers are compared; by default 50, 100 and 200 on a table and
+            20 and 50 with trainings.
+        seeds: searches with each controller on each data set; 30 on a table and 3 with trainings by default.
+        workers: searches that run at the same time.
+        name: of the comparison; by default made of table, or data and space.
+        runs: as in :func:`search`.
+        told: hears of each finished search.
+        settings: the other fields of :class:`nas.settings.Settings`, for all searches.
+
+    Raises:
+        BadInput: for anything that does not exist or does not fit, before any work.
+        RunError: if a search fails, or the folder cannot be written.
+    """
+    contest = start_comparison(data, controllers, table, space, trials, seeds, workers, name, runs, settings)
+    for found in contest.run():
+        if told is not None:
+            told(found)
+    return finish_comparison(contest)
+
+
+def start_comparison(
+    data: str | Sequence[str] | None,
+    controllers: Sequence[str],
+    table: str | None,
+    space: str | None,
+    trials: int | Sequence[int] | None,
+    seeds: int | None,
+    workers: int,
+    name: str | None,
+    runs: str | os.PathLike[str] | None,
+    settings: Mapping[str, Any],
+) -> Contest:
+    """What :func:`compare` will do, everything checked and nothing done."""
+    made = begin(data, controllers, table, space, trials, seeds, workers, name, runs_root(runs), settings)
+    made.check()
+    return made
+
+
+def finish_comparison(contest: Contest) -> Comparison:
+    """What the finished searches say; its page and its rows are written into the folder."""
+    found = comparison(contest)
+    save(found.csv(), found.path / CSV)
+    save(comparison_page.render(found, contest.facts(), versions()), found.page)
+    return found
+
+
 def _comparison(found: Correlation, plan: Plan) -> page.Comparison:
     settings, rows = plan.settings, found.rows
     compared = [
@@ -282,7 +360,10 @@ def _settings(data: Any, space: Any, settings: Mapping[str, Any]) -> Settings:
     """
     named = {"data": data if isinstance(data, str) else _label(data)}
     named["space"] = space if isinstance(space, str) else _label(space)
-    return Settings.of({**named, "controller": "random", **settings})
+    made = Settings.of({**named, "controller": "random", **settings})
+    if made.table is not None:
+        raise BadInput("table is a setting of nas search and nas compare: proxies score networks on the data itself")
+    return made
 
 
 def run_new(

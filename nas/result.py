@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 from nas.controllers.base import Trial
 from nas.searchspace.errors import BadInput, RunError
+from nas.study.choosing import in_order, learned
 from nas.study.finals import untrained
 from nas.study.folder import RunFolder
 from nas.study.plan import Plan, open_store, versions
-from nas.study.records import Record, finished, front, ranked, searched
+from nas.study.records import Record, finished, front, searched
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
     from torch import Tensor
 
+    from nas.predictors.base import Predictor
     from nas.report.page import View
 
 
@@ -52,12 +54,14 @@ class Result:
 
     @property
     def best(self) -> Trial:
-        """The best trial by the first objective, of those trained from scratch if any was.
+        """The trial to take, of those trained from scratch if any was: the best by the first objective.
+
+        With the setting ``choose="posterior"`` it is the one of which a predictor expects most.
 
         Raises:
             RunError: if no trial succeeded.
         """
-        found = ranked(self.records)
+        found = self.ranking
         if not found:
             reasons = {r.trial.reason for r in self.records}
             raise RunError(
@@ -65,6 +69,24 @@ class Result:
                 + (f"; the {len(self.records)} failed because: {'; '.join(map(str, reasons))}" if reasons else " yet")
             )
         return found[0].trial
+
+    @property
+    def ranking(self) -> list[Record]:
+        """The trials that did not fail, the one to take first; those that were not trained from scratch come last."""
+        return in_order(self._plan, self.records)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """What the finished trials say of any architecture of the space: its first objective, with its uncertainty.
+
+        ``result.predictor.predict([architecture])`` answers with mean and deviation. It learned from the trials whose
+        numbers are those of trainings from scratch, or of all if there are none.
+
+        Raises:
+            RunError: if fewer than two trials succeeded.
+        """
+        done = [r for r in self.records if r.trial.stopped is None]
+        return learned(self._plan, [r for r in done if r.from_scratch] or done)
 
     @property
     def pareto(self) -> list[Trial]:
@@ -163,6 +185,7 @@ class Result:
             settings=plan.settings,
             objectives=plan.objectives,
             records=self.records,
+            order=self.ranking,
             space=plan.space,
             task=plan.task,
             versions=versions(),
@@ -176,5 +199,5 @@ class Result:
         return finished(self.records)
 
     def __repr__(self) -> str:
-        best = f", best {self.best.values}" if ranked(self.records) else ""
+        best = f", best {self.best.values}" if self.ranking else ""
         return f"Result({self.name!r}, {len(self.records)} trials{best})"

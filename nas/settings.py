@@ -13,7 +13,15 @@ from nas.searchspace.registry import unknown
 from nas.searchspace.sharing import MODES
 
 FIDELITIES = ("full", "halving", "hyperband")
+CHOICES = ("best", "posterior")
 EVALUATORS = ("train", "shared")
+LOOKED_UP = "table"
+"""The evaluator of a search on a table."""
+OF_TRAININGS = (
+    *("split", "split_seed", "metric", "device", "workers", "epochs", "patience", "validate_every", "fidelity"),
+    *("screen", "pool", "sharing", "warm_up", "batches", "precision", "class_weights", "trial_seconds", "trial_memory"),
+)
+"""Settings that mean nothing where trainings are looked up: the table fixed them, or there is nothing to compute."""
 PROXY = "proxy"
 """The evaluator ``proxy:NAME`` is the score of an untrained network by the proxy of that name."""
 AUTO = "auto"
@@ -37,7 +45,7 @@ class Settings:
         split: how the items are divided; None takes the data set's custom.
         split_seed: seed of a random split.
         metric: what validation selects by; None takes the task's.
-        space: name of a search space, or ``file.py:Class``.
+        space: name of a search space, or ``file.py:Class``; empty means ``design``, or the space of the table.
         controller: name of a controller.
         controller_options: keyword arguments of the controller.
         objectives: what to optimise, ``-`` in front of what should be small; empty means the metric.
@@ -55,7 +63,10 @@ class Settings:
         evaluator: ``train`` trains every architecture from scratch; with ``shared`` an architecture inherits weights
             from those before it and is trained for ``warm_up`` epochs, and the best are trained from scratch in the
             end, see ``nas.study.sharing``; ``proxy:NAME`` trains nothing in the search, ranks by the score of a proxy,
-            and trains the best in the end.
+            and trains the best in the end. With a table it is ``table``.
+        table: name of a table of finished trainings, or its file: architectures are looked up there, not trained, see
+            ``nas.evaluation.tables``. None trains them.
+        simulated: whether seconds are those that the looked-up trainings would have taken, not those of the search.
         screen: names of proxies, joined by commas, by which the most promising of every ``pool`` proposals is chosen
             for a trial; ``auto`` learns from the finished trials how to choose, see ``nas.study.screening``. None
             means that every proposal is evaluated.
@@ -70,6 +81,8 @@ class Settings:
         trial_seconds: limit of one training; None means none.
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
         storage: URL of an Optuna storage; None means a journal file in the run's folder.
+        choose: how the architecture to take is chosen of the finished trials: ``best`` is the best as measured,
+            ``posterior`` the best as a predictor expects it from all trials, see ``nas.study.choosing``.
         keep: how many of the best trials keep their weights; 0, where a proxy is the evaluator, trains none.
     """
 
@@ -78,7 +91,7 @@ class Settings:
     split: str | None = None
     split_seed: int = 0
     metric: str | None = None
-    space: str = "design"
+    space: str = ""
     controller: str = "tpe"
     controller_options: Mapping[str, Any] = field(default_factory=dict)
     objectives: tuple[str, ...] = ()
@@ -92,6 +105,8 @@ class Settings:
     validate_every: int | None = None
     fidelity: str = "full"
     evaluator: str = "train"
+    table: str | None = None
+    simulated: bool = False
     screen: str | None = None
     pool: int | None = None
     sharing: str | None = None
@@ -102,6 +117,7 @@ class Settings:
     trial_seconds: float | None = None
     trial_memory: int | None = None
     storage: str | None = None
+    choose: str = "best"
     keep: int = 5
 
     def __post_init__(self) -> None:
@@ -109,14 +125,16 @@ class Settings:
             object.__setattr__(self, "data_root", os.fspath(self.data_root))
         object.__setattr__(self, "objectives", _names(self.objectives))
         object.__setattr__(self, "controller_options", _options(self.controller_options))
-        for name in ("data", "space", "controller", "device", "fidelity", "evaluator", "batches", "precision"):
+        texts = ("data", "space", "controller", "device", "fidelity", "evaluator", "batches", "precision", "choose")
+        for name in texts:
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
-        for name in ("data_root", "split", "metric", "screen", "sharing", "storage"):
+        for name in ("data_root", "split", "metric", "table", "screen", "sharing", "storage"):
             if not isinstance(getattr(self, name), str | None):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
-        if not isinstance(self.class_weights, bool):
-            raise BadInput(f"class_weights must be true or false; got {self.class_weights!r}")
+        for name in ("simulated", "class_weights"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadInput(f"{name} must be true or false; got {getattr(self, name)!r}")
         for name in ("split_seed", "seed", "workers", "keep"):
             least = 1 if name == "keep" and not self.proxy else 0
             _check_number(name, getattr(self, name), int, least)
@@ -131,10 +149,11 @@ class Settings:
         for name in ("seconds", "trial_seconds"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
-        named = {"fidelity": FIDELITIES, "batches": BATCHES, "precision": PRECISIONS}
+        named = {"fidelity": FIDELITIES, "batches": BATCHES, "precision": PRECISIONS, "choose": CHOICES}
         for name, allowed in {**named, "sharing": (None, *MODES)}.items():
             if getattr(self, name) not in allowed:
                 raise unknown(name, getattr(self, name), filter(None, allowed))
+        self._check_table()
         self._check_evaluator()
         self._check_screen()
         if self.trials is None and self.seconds is None:
@@ -150,10 +169,32 @@ class Settings:
         """The proxies named as the screen; none without one, and with ``auto``."""
         return () if self.screen in (None, AUTO) else _split(self.screen)
 
+    def _check_table(self) -> None:
+        """Settle what a table decides, and refuse what it leaves no room for."""
+        if self.table is None:
+            object.__setattr__(self, "space", self.space or "design")
+            if self.simulated:
+                raise BadInput("simulated seconds are those of a table and there is none; give table, or leave it out")
+            if self.evaluator == LOOKED_UP:
+                raise BadInput("evaluator table needs a table; give table too, such as table nasbench-graph")
+            return
+        if self.evaluator not in ("train", LOOKED_UP):
+            raise BadInput(
+                f"a table is the evaluator of its search; leave out evaluator {self.evaluator}, or the table"
+            )
+        object.__setattr__(self, "evaluator", LOOKED_UP)
+        for name in OF_TRAININGS:
+            value = getattr(self, name)
+            if value != type(self).__dataclass_fields__[name].default:
+                raise BadInput(
+                    f"{name} concerns trainings, and with a table they are looked up; leave out {name} {value}, or the "
+                    "table"
+                )
+
     def _check_evaluator(self) -> None:
         if self.proxy is not None:
             _check_proxy(self.proxy)
-        elif self.evaluator not in EVALUATORS:
+        elif self.evaluator not in (*EVALUATORS, LOOKED_UP):
             raise unknown("evaluator", self.evaluator, [*EVALUATORS, f"{PROXY}:NAME"])
         if self.evaluator != "train" and self.fidelity != "full":
             why = "the search has none" if self.proxy else "all are as short"

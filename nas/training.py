@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.data.catalogue import CATALOGUE
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
@@ -79,8 +80,10 @@ def retrain(plan: Plan, architecture: Any, seed: int, weights: Path) -> Outcome:
     """Train once and keep the weights.
 
     Raises:
+        BadInput: if the plan trains nothing, because its numbers are looked up.
         RunError: if the training fails, or the weights cannot be written.
     """
+    _check_trains(plan)
     try:
         outcome = evaluate(job(plan, architecture, seed, weights), prepared(plan))
     except OSError as error:
@@ -103,11 +106,12 @@ def train_seeds(
     was trained, and a later call goes on from there.
 
     Raises:
-        BadInput: if no seed is given.
+        BadInput: if no seed is given, or the plan trains nothing, because its numbers are looked up.
         RunError: if a seed fails, or the file cannot be read or written.
     """
     if not seeds:
         raise BadInput("give at least one seed to train with")
+    _check_trains(plan)
     done = _read(file)
     for seed in seeds:
         if str(seed) in done:
@@ -123,6 +127,18 @@ def train_seeds(
     shared = [name for name in rows[0].metrics if all(name in row.metrics for row in rows)]
     summary = {name: Summary.of([row.metrics[name] for row in rows]) for name in shared}
     return Seeds(summary, ", ".join(dict.fromkeys(row.way for row in rows)))
+
+
+def _check_trains(plan: Plan) -> None:
+    if plan.column is None:
+        return
+    name, space = plan.task.name, plan.space.name
+    data = name if name in CATALOGUE else "DATA"
+    of = "" if name in CATALOGUE else f" ({name} is not among nas datasets)"
+    raise BadInput(
+        f"the numbers of this run were looked up in {plan.column.table}: there are no weights, and no graph to train "
+        f"on. Search on the data itself: nas search --data {data} --space {space}{of}"
+    )
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from nas.searchspace.domains import Choice, Constant, Declared, Earlier, Integer
 from nas.searchspace.errors import BadInput
 
 T = TypeVar("T")
+HASH = "_hash"
+"""Where an instance remembers its hash; no field."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,25 @@ def architecture(cls: type[T]) -> type[T]:
                 f"{cls.__name__}.{f.name} names no domain; declare it with choice, integer, real, repeat, nested, "
                 "earlier or constant"
             )
+    _remember_hash(made)
     made.__declarations__ = {f.name: f.metadata["knob"] for f in fields(made)}  # type: ignore[attr-defined, arg-type]
     return made
+
+
+def _remember_hash(made: Any) -> None:
+    """Hash an instance once: searches look architectures up far more often than they make them."""
+    computed = made.__hash__
+
+    def remembered(self: Any) -> int:
+        known = self.__dict__.get(HASH)
+        if known is None:
+            known = self.__dict__[HASH] = computed(self)
+        return known  # type: ignore[no-any-return]
+
+    def state(self: Any) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != HASH}  # texts hash anew elsewhere
+
+    made.__hash__, made.__getstate__ = remembered, state
 
 
 def declarations(of: type[Any]) -> dict[str, Knob]:

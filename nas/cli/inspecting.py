@@ -40,7 +40,11 @@ def runs(runs: str | None, as_json: bool) -> None:
     if whole:
         columns = ["run", "data", "space", "controller", "trials", "objectives"]
         print_table(
-            columns, [[*(row[c] for c in columns[:4]), _trials(row), ", ".join(row["objectives"])] for row in whole]
+            columns,
+            [
+                [row["run"], _data(row), row["space"], row["controller"], _trials(row), ", ".join(row["objectives"])]
+                for row in whole
+            ],
         )
     for row in rows:
         if "problem" in row:
@@ -59,6 +63,7 @@ def _run(folder: RunFolder) -> dict[str, Any]:
     return {
         "run": folder.name,
         "data": settings.data,
+        "table": settings.table,
         "space": settings.space,
         "controller": settings.controller,
         "objectives": list(settings.objectives) or [settings.metric or "the task's metric"],
@@ -81,6 +86,10 @@ def finished_trials(folder: RunFolder, evaluator: str) -> int:
         raise RunError(f"{folder.journal} cannot be read: {error.strerror or error}") from error
 
 
+def _data(row: dict[str, Any]) -> str:
+    return row["data"] if row["table"] is None else f"{row['data']} in {row['table']}"
+
+
 def _trials(row: dict[str, Any]) -> str:
     count, budget = "-" if row["trials"] is None else str(row["trials"]), row["budget"]
     return count if budget["trials"] is None else f"{count} of {budget['trials']}"
@@ -93,10 +102,10 @@ def _trials(row: dict[str, Any]) -> str:
 @json_option
 def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     """Show the best trials of a run, and its failures."""
-    from nas.study.records import front, ranked, searched, stopped
+    from nas.study.records import front, searched, stopped
 
     result = opened(run, runs)
-    best = ranked(result.records)[:top]
+    best = result.ranking[:top]
     if as_json:
         print_json(result_json(result, best))
         return

@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from nas.cli import correlating, inspecting, ranking, searching, taking
+from nas.cli import comparing, correlating, inspecting, ranking, searching, taking
 from nas.searchspace.errors import BadInput, MissingExtra, NasError
 
 FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
@@ -34,7 +34,14 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (*searching.COMMANDS, *ranking.COMMANDS, *correlating.COMMANDS, *inspecting.COMMANDS, *taking.COMMANDS):
+for command in (
+    *searching.COMMANDS,
+    *comparing.COMMANDS,
+    *ranking.COMMANDS,
+    *correlating.COMMANDS,
+    *inspecting.COMMANDS,
+    *taking.COMMANDS,
+):
     cli.add_command(command)
 
 

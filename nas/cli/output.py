@@ -100,9 +100,11 @@ def headline(plan: Plan) -> str:
         for o in plan.objectives
     )
     screen = "" if settings.screen is None else f", screened by {settings.screen}"
+    looked_up = "" if plan.column is None else f", looked up in {plan.column.table}"
+    simulated = " in simulated time" if settings.simulated else ""
     return (
         f"{task.name} ({task.level} level, split {task.split}), space {plan.space.name}, controller "
-        f"{settings.controller}{screen}, seed {settings.seed}, for {objectives}"
+        f"{settings.controller}{screen}, seed {settings.seed}, for {objectives}{looked_up}{simulated}"
     )
 
 
@@ -114,6 +116,8 @@ def _aim(objective: Objective) -> str:
 
 def trained(record: Record) -> str:
     """How the network of a trial was trained, for a table."""
+    if record.looked_up:
+        return "looked up"
     if record.proxy is not None:
         return f"scored by {record.proxy}"
     return "from scratch" if record.from_scratch else "with shared weights"
@@ -183,6 +187,8 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
     metric, scored = result.plan.task.metric, [r for r in records if r.proxy is not None]
     objectives = list(result.plan.objectives)
     tested, measured = [o.name for o in objectives if o.key != o.name] or [metric], ["params", "seconds"]
+    if result.plan.column is not None:
+        measured = ["params", "latency"]
     if scored:
         by = [o.by(scored[0].evaluator) for o in objectives]
         if len(scored) == len(records):
@@ -234,6 +240,8 @@ def print_architecture(result: Result, number: int) -> None:
     metrics, proxy = result.trial(number).metrics, result.records[number].proxy
     if proxy is not None:
         click.echo(f"  not trained, its number is its {proxy} score; nas train and nas export train it")
+    if result.plan.column is not None:
+        click.echo(f"  looked up in {result.plan.column.table}: {result.plan.column.about}, none of them here")
     if "screened" in metrics:
         click.echo(f"  the best of {metrics['screened']:.0f} proposals by the screen {result.plan.settings.screen}")
     if "inherited" in metrics:

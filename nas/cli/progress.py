@@ -47,7 +47,7 @@ class SearchProgress:
         self._best: dict[str, float] = {}
         self._failed = self._stopped = self._count = self._known = 0
         self._finals: int | None = None
-        self._before = self._last = self._since = 0.0
+        self._before = self._last = self._since = self._elapsed = 0.0
         self._begin: float | None = None
         self._spinner = Spinner("dots")
         self._live = Live(
@@ -69,7 +69,7 @@ class SearchProgress:
         for record in records:
             self._note(record)
         self._known = self._count
-        self._before = records[-1].elapsed if records else 0.0
+        self._before = self._elapsed
         self._begin = time.monotonic()
 
     def recorded(self, record: Record) -> None:
@@ -159,9 +159,12 @@ class SearchProgress:
         return line
 
     def _spent(self) -> float:
+        if self._settings.simulated:
+            return self._elapsed - self._before
         return 0.0 if self._begin is None else time.monotonic() - self._begin
 
     def _note(self, record: Record) -> None:
+        self._elapsed = record.elapsed
         self._count += record.evaluator == self._evaluator
         self._stopped += record.trial.stopped is not None
         if record.trial.values is None:

@@ -36,7 +36,20 @@ TOP = 10
 @click.option(
     "--space",
     help="Name of a search space (see nas spaces) or FILE.py:CLASS. A file is run as Python: name "
-    "only files you trust.  [default: design]",
+    "only files you trust.  [default: design, or that of --table]",
+)
+@click.option(
+    "--table",
+    metavar="NAME",
+    help="Look architectures up in a table of finished trainings, such as nasbench-graph, in place of training them; "
+    "or its npz file.",
+)
+@click.option(
+    "--simulated-time",
+    "simulated",
+    is_flag=True,
+    default=None,
+    help="With --table: --seconds and all times are those that the trainings would have taken.",
 )
 @click.option("--controller", help="What proposes architectures; see nas controllers.  [default: tpe]")
 @click.option("--trials", type=int, help="Distinct architectures to train.  [default: 50, without --seconds]")
@@ -113,6 +126,12 @@ TOP = 10
     help="An option of the controller, such as population=50. May be given several times.",
 )
 @click.option(
+    "--choose",
+    metavar="HOW",
+    help="The architecture to take is the best as measured, or with posterior the one of which a predictor expects "
+    "most, having learned from all trials: the best of many measurements was lucky, too.  [default: best]",
+)
+@click.option(
     "--keep",
     type=int,
     help="How many of the best trials keep their weights; so many are trained from scratch in the end with --evaluator "
@@ -186,7 +205,8 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     from nas.study.records import searched, stopped
 
     console = stderr()
-    console.print(f"run [bold]{folder.name}[/]: {headline(plan)}, on {plan.device}")
+    where = "" if plan.column else f", on {plan.device}"
+    console.print(f"run [bold]{folder.name}[/]: {headline(plan)}{where}")
     for note in plan.task.notes:
         console.print(f"note: {note}", style="yellow", markup=False)
     try:
@@ -200,7 +220,7 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
         raise RunError(f"all {len(result.records)} trials failed: {'; '.join(reasons[:3])}")
     settings = plan.settings
     if not result.complete and settings.trials is not None and settings.seconds is None:
-        done = "trained" if settings.proxy is None else "scored"
+        done = "looked up" if settings.table else "trained" if settings.proxy is None else "scored"
         console.print(f"the space is exhausted: all networks that {settings.controller} proposes were {done}")
     with working("writing the report"):
         report = result.report()
@@ -213,7 +233,9 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     if failed:
         console.print(f"{failed} of {len(result.records)} trials failed; nas show {folder.name} says why")
     console.print(f"report: {report}", markup=False, soft_wrap=True)
-    if result.records[result.best.number].proxy is None:
+    if plan.column is not None:
+        console.print(f"its numbers are looked up in {plan.column.table}: {plan.column.about}", markup=False)
+    elif result.records[result.best.number].proxy is None:
         console.print(f"export the best with: nas export {folder.name} --to DIR", soft_wrap=True)
     else:
         console.print(
@@ -237,14 +259,16 @@ def _interrupted(plan: Plan, folder: RunFolder, as_json: bool) -> int:
 
 
 def _say(result: Result, as_json: bool) -> None:
-    from nas.study.records import front, ranked
+    from nas.study.records import front
 
     several = len(result.plan.objectives) > 1
-    top = front(result.records) if several else ranked(result.records)[:TOP]
+    top = front(result.records) if several else result.ranking[:TOP]
     if as_json:
         print_json(result_json(result, top))
     elif top:
-        print_trials(result, top, "Pareto front" if several else "best architectures")
+        expected = "architectures, those of which a predictor expects most first"
+        best = expected if result.plan.settings.choose == "posterior" else "best architectures"
+        print_trials(result, top, "Pareto front" if several else best)
         click.echo()
         print_architecture(result, top[0].trial.number)
 

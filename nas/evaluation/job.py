@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from nas.searchspace.recipe import Recipe
 
@@ -39,10 +40,10 @@ class Inherited:
 
 @dataclass(frozen=True)
 class Job:
-    """A network to train.
+    """A network to train, or to look up.
 
     Attributes:
-        source: generated Python source with a class ``Model``.
+        source: generated Python source with a class ``Model``; empty where the network is looked up.
         recipe: how to train it.
         seed: of the initial weights, dropout and shuffling.
         metrics: names of the metrics to measure; the first one chooses the best epoch on the validation split.
@@ -60,6 +61,7 @@ class Job:
         proxies: names of the proxies that score the network before it is trained, see ``nas.evaluation.proxies``.
         trains: whether it is trained at all; without that the outcome has the scores, ``params`` and ``bytes`` alone.
         latency: whether the latency of a network that is not trained is measured, which can take longer than scores.
+        architecture: that of a network to look up; else None.
     """
 
     source: str
@@ -79,6 +81,7 @@ class Job:
     proxies: tuple[str, ...] = ()
     trains: bool = True
     latency: bool = True
+    architecture: Any = None
 
 
 @dataclass(frozen=True)

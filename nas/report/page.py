@@ -98,11 +98,15 @@ def _style() -> str:
 def _head(view: View, best: list[Record]) -> str:
     notes = "".join(f"<p class='note'>{escape(note)}</p>" for note in view.notes)
     return (
-        f"<header><p class='kicker'>Architecture search on {escape(view.task.name)}"
+        f"<header><p class='kicker'>Architecture search on {escape(view.task.name)}{_looked_up(view)}"
         f"<span class='state {escape(view.state)}'>{escape(view.state)}</span></p>"
         f"<h1>{escape(view.name)}</h1><p class='lead'>{_answer(view, best)}</p>{notes}"
         f"{_tiles(view, best[0]) if best else ''}{_selection(view) if best else ''}</header>"
     )
+
+
+def _looked_up(view: View) -> str:
+    return f", looked up in {escape(view.settings.table)}" if view.settings.table else ""
 
 
 def _answer(view: View, best: list[Record]) -> str:
@@ -126,7 +130,9 @@ def _answer(view: View, best: list[Record]) -> str:
     if (size := len(view.front) if len(view.objectives) > 1 else 0) > 1:
         text += f" It is one of {size:,} on the Pareto front of {escape(listed([label(o) for o in view.decisive]))}."
     total = max(r.elapsed for r in view.records)
-    text += f" It was found after {duration(sharing.proposal(view, winner).elapsed)} of {duration(total)} of searching"
+    text += (
+        f" It was found after {duration(sharing.proposal(view, winner).elapsed)} of {duration(total)} of {_spent(view)}"
+    )
     if early := len(stopped(best)):
         text += f"; {plural(early, 'training')} {'was' if early == 1 else 'were'} stopped early"
     return text + (f"; {plural(failed, 'trial')} failed." if failed else ".")
@@ -145,16 +151,30 @@ def _tiles(view: View, winner: Record) -> str:
             + (f", {failed:,} failed" if failed else ""),
         )
     )
-    tiles.append((duration(max(r.elapsed for r in view.records)), "of searching"))
+    tiles.append((duration(max(r.elapsed for r in view.records)), f"of {_spent(view)}"))
     shown = (f"<div class='tile'><b>{value}</b><span>{escape(what)}</span></div>" for value, what in tiles)
     return f"<div class='tiles'>{''.join(shown)}</div>"
+
+
+def _spent(view: View) -> str:
+    return "simulated training" if view.settings.simulated else "searching"
 
 
 def _selection(view: View) -> str:
     first = view.decisive[0]
     by = f"the {label(first)}" if first.key != first.name else label(first)
     chosen = sharing.selection(view, by) if view.provisional else f"Trials were ranked by {by}."
-    if view.proxy and not view.retrained:
+    if view.settings.choose == "posterior":
+        chosen += (
+            " The first of those with final numbers was then chosen by what a predictor, which learned from all of "
+            f"them, expects of their {label(first)}: the best of many measurements was lucky, too."
+        )
+    if view.settings.table:
+        chosen += (
+            f" Nothing was trained: all numbers are those of the table {view.settings.table}. Test metrics were not "
+            "used to select anything."
+        )
+    if view.settings.table or (view.proxy and not view.retrained):
         return f"<p class='muted small'>{escape(chosen)}</p>"
     return (
         f"<p class='muted small'>{escape(chosen)} The weights of a trial are those of its best "
@@ -225,13 +245,14 @@ def _winner(view: View, winner: Record) -> str:
     knobs = [(path, str(value)) for path, value in view.space.knobs(architecture).items()]
     found = winner.trial.metrics
     trained = f"<p class='muted small'>Proposed by {escape(sharing.proposal(view, winner).origin)}, "
-    trained += f"{escape(sharing.how(view, winner))} in {duration(winner.trial.seconds)}"
+    where = f"the table {view.settings.table}" if winner.looked_up else duration(winner.trial.seconds)
+    trained += f"{escape(sharing.how(view, winner))} in {escape(where)}"
     if "epochs" in found:
         trained += f": {number('epochs', found['epochs'])} epochs"
         trained += f", of which {number('epochs', found['best_epoch'])} was the best" if "best_epoch" in found else ""
     trained += ".</p>"
     table_of_knobs = table(knobs).replace("class='pairs'", "class='pairs code'", 1)
-    as_trained = ", as it was trained and" if winner.proxy is None else ","
+    as_trained = ", as it was trained and" if winner.proxy is None and not winner.looked_up else ","
     listing = (
         f"<details><summary>Its source{as_trained} as <code>nas export</code> writes it</summary>"
         f"<pre><code>{escape(code)}</code></pre></details>"
@@ -286,6 +307,7 @@ def _settings(view: View) -> str:
         ("split", f"{task.split}, seed {view.settings.split_seed}" + (f" ({', '.join(sizes)})" if sizes else "")),
         ("metric", task.metric),
         ("space", f"{view.space.name}, up to {plural(len(view.space.every_knob()), 'knob')}"),
+        *([("looked up in", view.settings.table)] if view.settings.table else []),
         ("controller", view.settings.controller),
         ("objectives", listed([better(o) for o in view.objectives])),
         ("seed", str(view.settings.seed)),
@@ -304,7 +326,10 @@ def _settings(view: View) -> str:
 def _next(view: View, best: list[Record]) -> str:
     name = shlex.quote(view.name)
     lines = [("go on with the search, or look at it", [f"nas resume {name}", f"nas show {name}"])]
-    if best:
+    if best and view.settings.table:
+        command = f"nas search --data {view.task.name} --space {view.space.name}"
+        lines.append(("train networks of this space on the data itself, to take one away", [command]))
+    elif best:
         trial = best[0].trial.number
         again = "again " if best[0].proxy is None else ""
         lines.append((f"train the winner {again}with ten seeds", [f"nas train {name} --trial {trial} --seeds 10"]))

@@ -69,6 +69,8 @@ def trained(view: View) -> str:
 
 def how(view: View, record: Record) -> str:
     """What was done with the network of a trial: ``trained``, and with which weights, or ``scored``."""
+    if record.looked_up:
+        return "looked up"
     if record.from_scratch:
         return "trained from scratch after the search" if view.provisional else "trained"
     return "trained with shared weights" if record.proxy is None else f"scored by {record.proxy}, not trained,"

@@ -44,7 +44,11 @@ def trials(view: View) -> str:
     columns = [c for c in view.columns if c.name != "seconds"]
     heads = [_head("trial", "ascending"), _head("state", "ascending", words=True)]
     heads += [_head(c.title, "descending" if c.larger else "ascending") for c in columns]
-    heads += [_head("took" if view.proxy else "trained in", "ascending"), _head("origin", "ascending", words=True)]
+    looked_up = view.settings.table is not None and not view.settings.simulated
+    heads += [
+        _head("took" if view.proxy or looked_up else "trained in", "ascending"),
+        _head("origin", "ascending", words=True),
+    ]
     heads += [_head("architecture", "ascending", words=True)]
     rows = []
     for record in shown:

@@ -31,6 +31,7 @@ class View:
         state: ``finished``, ``interrupted`` or ``running``.
         notes: sentences that the reader should not miss.
         sections: title and HTML (trusted, it is not escaped) of what a method adds.
+        order: the trials that did not fail, the one to take first; None orders them by the first objective.
     """
 
     name: str
@@ -43,11 +44,12 @@ class View:
     state: str
     notes: Sequence[str] = ()
     sections: Sequence[tuple[str, str]] = ()
+    order: Sequence[Record] | None = None
 
     @cached_property
     def best(self) -> list[Record]:
-        """The finished trials, best first by the first objective."""
-        return ranked(self.records)
+        """The finished trials, the one to take first: in the given order, or the best by the first objective."""
+        return ranked(self.records) if self.order is None else list(self.order)
 
     @cached_property
     def front(self) -> list[Record]:

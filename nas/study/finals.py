@@ -17,5 +17,8 @@ def finalists(records: Sequence[Record], best: int) -> list[Record]:
 
 def untrained(records: Sequence[Record], best: int, space: Space[Any]) -> list[Record]:
     """Those of the finalists that have not been trained from scratch yet; one that failed at it has been."""
+    chosen = finalists(records, best)
+    if not chosen:
+        return []
     trained = {space.canonical(r.trial.architecture) for r in records if r.from_scratch}
-    return [r for r in finalists(records, best) if space.canonical(r.trial.architecture) not in trained]
+    return [r for r in chosen if space.canonical(r.trial.architecture) not in trained]

@@ -52,9 +52,14 @@ class Objective:
         proxy = proxy_of(evaluator)
         return self if proxy is None or self.name in COSTS else Objective(proxy, maximise=True, scored=True)
 
+    @property
+    def sign(self) -> int:
+        """1 if more is better, else -1."""
+        return 1 if self.maximise else -1
+
     def value(self, measured: float) -> float:
         """The measured number with the sign that makes larger better."""
-        return measured if self.maximise else -measured
+        return self.sign * measured
 
     def __str__(self) -> str:
         return self.name if self.maximise else f"-{self.name}"

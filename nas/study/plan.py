@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,6 +18,9 @@ from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.limits import default_memory
 from nas.evaluation.portions.sampling import check_batches
 from nas.evaluation.proxies import ready
+from nas.evaluation.tables import registry as tables
+from nas.evaluation.tables.base import Column
+from nas.evaluation.tables.lookups import LookUps
 from nas.metrics import METRICS, resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
@@ -25,10 +28,11 @@ from nas.searchspace.spaces.registry import SPACES, find
 from nas.searchspace.task import Task
 from nas.settings import POOL, Settings
 from nas.study import fidelity
+from nas.study.experience import experience
 from nas.study.fitting import check_fits
 from nas.study.folder import RunFolder
 from nas.study.objectives import Objective, check_proxy, parse
-from nas.study.screening import cheap, screened, some_sources
+from nas.study.screening import Scorer, cheap, scorer, screened, some_sources
 from nas.study.search import Search, Watcher
 from nas.study.store import Store, repair
 
@@ -44,6 +48,7 @@ class Plan:
         objectives: the first one ranks.
         controller: a name, or what else ``nas.controllers`` takes.
         device: the resolved device.
+        column: where architectures are looked up; None where they are trained.
     """
 
     settings: Settings
@@ -52,6 +57,7 @@ class Plan:
     objectives: tuple[Objective, ...]
     controller: Any
     device: str
+    column: Column | None = None
 
     def header(self) -> dict[str, Any]:
         """What the store remembers the study by."""
@@ -64,7 +70,18 @@ class Plan:
         }
 
     def problem(self) -> Problem:
-        return Problem(self.space, self.settings.seed, len(self.objectives), self.task)
+        """What a controller is made for, and what it may ask of the study."""
+        return Problem(
+            self.space,
+            self.settings.seed,
+            len(self.objectives),
+            self.task,
+            scores=None if self.column is not None else self._scores,
+            experience=lambda table: experience(table, self.settings.data_root, self.space, self.task),
+        )
+
+    def _scores(self, proxies: Sequence[str]) -> tuple[Scorer, list[str]]:
+        return scorer(self.space, self.task, self.settings, self.objectives, proxies, self.device)
 
     def made_controller(self, memory: int | None = None) -> Controller:
         """A fresh controller, with its screen if there is one.
@@ -85,6 +102,8 @@ class Plan:
 
     def executor(self) -> Executor:
         """In this process for one worker, else local processes."""
+        if self.column is not None:
+            return LookUps(self.column, self.settings.simulated)
         if self.workers == 1:
             return InProcess(self.task, self.device)
         proxy = self.settings.proxy
@@ -110,6 +129,8 @@ def make_plan(
     Raises:
         BadInput: for anything that does not exist or does not fit, before any work is spent.
     """
+    if settings.table is not None:
+        return _plan_on_table(settings, data, space, controller, to_read)
     device = _device(settings.device, to_read)
     found = find(settings.space if space is None else space)
     task = load(
@@ -135,6 +156,32 @@ def make_plan(
     return plan
 
 
+def _plan_on_table(settings: Settings, data: Any, space: Any, controller: Any, to_read: bool) -> Plan:
+    assert settings.table is not None
+    if not isinstance(data, str | None):
+        raise BadInput("a table knows data sets by their names; leave the table out to search on data of your own")
+    column = tables.column(settings.table, settings.data, settings.data_root)
+    theirs = column.space
+    if (not isinstance(space, str | None) and space is not theirs.of) or settings.space not in ("", theirs.name):
+        raise BadInput(
+            f"the table {settings.table} holds the networks of the space {theirs.name} on {column.task.name}; leave "
+            f"out space {settings.space}, or the table"
+        )
+    settings = replace(settings, space=theirs.name)
+    objectives = parse(settings.objectives, column.task.metric)
+    for objective in objectives:
+        if objective.key not in column.numbers:
+            known = [name.removeprefix("valid_") for name in column.numbers if not name.startswith("test_")]
+            raise BadInput(
+                f"the table {settings.table} has no {objective.name} on {column.task.name}; it has {', '.join(known)}"
+            )
+    chosen = settings.controller if controller is None else controller
+    plan = Plan(settings, column.task, theirs.for_task(column.task), objectives, chosen, "cpu", column)
+    if not to_read:
+        plan.made_controller()  # refuses bad options before any work
+    return plan
+
+
 def plan_of_run(
     name: str, settings: Settings, *, data: Any = None, space: Any = None, controller: Any = None, to_read: bool = False
 ) -> Plan:
@@ -144,7 +191,7 @@ def plan_of_run(
         BadInput: as ``make_plan``, and if what was an object in Python is not given again.
     """
     named = {
-        "data": data is not None or settings.data.lower() in CATALOGUE,
+        "data": data is not None or settings.table is not None or settings.data.lower() in CATALOGUE,
         "space": space is not None or ":" in settings.space or settings.space in SPACES,
         "controller": to_read or controller is not None or settings.controller in CONTROLLERS,
     }
@@ -217,7 +264,7 @@ def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None
         objectives=plan.objectives,
         controller=plan.made_controller(memory),
         store=store,
-        folder=folder,
+        folder=folder if plan.column is None else None,
         device=plan.device,
         memory=memory,
         watcher=watcher,

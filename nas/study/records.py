@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.controllers.base import Trial
-from nas.settings import proxy_of
+from nas.settings import LOOKED_UP, proxy_of
 
 FROM_SCRATCH = "train"
-"""The evaluator whose numbers are final."""
+"""The evaluator that trains from scratch."""
+FINAL = (FROM_SCRATCH, LOOKED_UP)
+"""The evaluators whose numbers are final: nothing is trained after such a search."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class Record:
         repeats: what the controller proposed, and was told at once, since the trial before this one.
         seed: of the training.
         bracket: the group of trials with which its learning curve is compared, see ``nas.study.fidelity``.
-        evaluator: what its numbers come from: ``train``, a training from scratch, ``shared`` weights, or the score of
-            an untrained network, ``proxy:NAME``. Those of one cannot be compared with those of another.
+        evaluator: what its numbers come from: ``train``, a training from scratch, ``table``, one that was looked up,
+            ``shared`` weights, or the score of an untrained network, ``proxy:NAME``. Those of one cannot be compared
+            with those of another.
     """
 
     trial: Trial
@@ -46,7 +49,12 @@ class Record:
 
     @property
     def from_scratch(self) -> bool:
-        return self.evaluator == FROM_SCRATCH
+        """Whether its numbers are those of a training from scratch, ours or that of a table."""
+        return self.evaluator in FINAL
+
+    @property
+    def looked_up(self) -> bool:
+        return self.evaluator == LOOKED_UP
 
     @property
     def proxy(self) -> str | None:

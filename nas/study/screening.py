@@ -12,7 +12,7 @@ from nas.controllers.screening import Ranking, RankSum, Scores, Screened
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.job import Job
 from nas.evaluation.limits import memory_limit
-from nas.evaluation.proxies import column, scores
+from nas.evaluation.proxies import column, known, scores
 from nas.searchspace.errors import BadInput
 from nas.searchspace.source import load, source
 from nas.searchspace.space import Space
@@ -120,6 +120,25 @@ class Scorer:
             proxies=self._proxies,
             trains=False,
         )
+
+
+def scorer(
+    space: Space[Any],
+    task: Task,
+    settings: Settings,
+    objectives: Sequence[Objective],
+    proxies: Sequence[str],
+    device: str,
+) -> tuple[Scorer, list[str]]:
+    """What scores architectures by proxies, and the names of its scores.
+
+    Raises:
+        BadInput: for a name that no proxy has.
+    """
+    for name in proxies:
+        known(name)
+    made = Scorer(space, task, settings, measured(objectives, task.metric), tuple(proxies), device)
+    return made, [column(name) for name in proxies]
 
 
 def cheap(space: Space[Any], task: Task, pool: int) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nas.controllers.base import Controller, Trial
-from nas.controllers.screening import Screened
 from nas.evaluation.executors import Executor
 from nas.evaluation.job import Inherited, Job, Outcome
 from nas.evaluation.proxies import column
@@ -30,7 +29,7 @@ from nas.study.objectives import Objective, measured
 from nas.study.records import FROM_SCRATCH, Record, Repeat, searched
 from nas.study.replay import retell, tell_repeat
 from nas.study.sharing import Lenders
-from nas.study.store import Store
+from nas.study.store import InMemory, Store
 
 IN_A_ROW = 50
 """Known networks a controller may propose one after the other before the study draws an unknown one itself."""
@@ -77,7 +76,7 @@ class _Running:
     architecture: Any
     origin: str
     repeats: tuple[Repeat, ...]
-    weights: Path
+    weights: Path | None
     evaluator: str
     inherits: tuple[Inherited, ...] | None = None
     bracket: int = 0
@@ -99,7 +98,8 @@ def recipe_of(architecture: Any, task: Task, settings: Settings) -> Recipe:
 class Search:
     """A search that can be left at any moment and taken up again.
 
-    Making it tells the controller the stored trials; ``run`` goes on until the budget is spent.
+    Making it tells the controller the stored trials; ``run`` goes on until the budget is spent. Weights are kept in
+    ``folder``; there is none where nothing is trained.
     """
 
     def __init__(
@@ -110,8 +110,8 @@ class Search:
         settings: Settings,
         objectives: Sequence[Objective],
         controller: Controller,
-        store: Store,
-        folder: RunFolder,
+        store: Store | InMemory,
+        folder: RunFolder | None = None,
         device: str = "cpu",
         memory: int | None = None,
         watcher: Watcher | None = None,
@@ -123,17 +123,19 @@ class Search:
         self.exhausted = False
         self._store, self._folder, self._device, self._memory = store, folder, device, memory
         self._watcher: Watcher = watcher or Silent()
-        self._keeper = Keeper(folder, settings.keep, self.records)
+        self._keeper = None if folder is None else Keeper(folder, settings.keep, self.records)
         self._searched = searched(self.records)
         self._known: dict[Any, Record] = {space.canonical(r.trial.architecture): r for r in self._searched}
         self._running: dict[Any, _Running] = {}
         self._before = self.records[-1].elapsed if self.records else 0.0
         self._launched = 0
+        self._simulated = 0.0
         self._metrics = measured(self.objectives, task.metric)
-        for left in (folder.path / "weights").glob("*running-*"):  # by a killed process
-            left.unlink(missing_ok=True)
         self._lenders = None
-        if settings.evaluator == "shared":
+        if folder is not None:
+            for left in (folder.path / "weights").glob("*running-*"):  # by a killed process
+                left.unlink(missing_ok=True)
+        if folder is not None and settings.evaluator == "shared":
             self._lenders = Lenders(folder, task, settings.sharing, self._searched)
         for record in self._searched:
             retell(controller, record, self.records)
@@ -160,12 +162,14 @@ class Search:
                     self._evaluate(executor, lambda: self._final(next(finals, None)))
         finally:
             for running in self._running.values():
-                running.weights.unlink(missing_ok=True)
+                if running.weights is not None:
+                    running.weights.unlink(missing_ok=True)
             self._running.clear()
 
     def elapsed(self) -> float:
-        """Seconds of searching so far, interruptions left out."""
-        return self._before + time.monotonic() - self._begin
+        """Seconds of searching so far, interruptions left out; where they are simulated, those of the trainings."""
+        spent = self._simulated if self.settings.simulated else time.monotonic() - self._begin
+        return self._before + spent
 
     # one trial
 
@@ -211,6 +215,8 @@ class Search:
 
     def _job(self, proposal: _Running) -> Job:
         settings = self.settings
+        if settings.table is not None:
+            return Job("", Recipe(), settings.seed, self._metrics, architecture=proposal.architecture)
         recipe = recipe_of(proposal.architecture, self.task, settings)
         every = settings.validate_every
         if proposal.evaluator == "shared":
@@ -230,7 +236,7 @@ class Search:
             class_weights=settings.class_weights,
             seconds=settings.trial_seconds,
             memory=settings.trial_memory or self._memory,
-            weights=str(proposal.weights),
+            weights=None if proposal.weights is None else str(proposal.weights),
             validate_every=every,
             batches=settings.batches,
             precision=settings.precision,
@@ -262,11 +268,14 @@ class Search:
 
     def _proposal(self, architecture: Any, origin: str, repeats: Sequence[Repeat], evaluator: str) -> _Running:
         self._launched += 1
-        weights = self._home(evaluator, 0).with_name(f"running-{self._launched}.safetensors")
+        home = self._home(evaluator, 0)
+        weights = None if home is None else home.with_name(f"running-{self._launched}.safetensors")
         return _Running(architecture, origin, tuple(repeats), weights, evaluator)
 
-    def _home(self, evaluator: str, number: int) -> Path:
-        """Where the weights of a trial go."""
+    def _home(self, evaluator: str, number: int) -> Path | None:
+        """Where the weights of a trial go; None if nothing is trained."""
+        if self._folder is None:
+            return None
         return self._folder.shared(number) if evaluator == "shared" else self._folder.weights(number)
 
     def _unknown(self) -> Any:
@@ -297,6 +306,7 @@ class Search:
     def _finish(self, key: Any, outcome: Outcome) -> None:
         running = self._running.pop(key)
         trial = self._trial(running, outcome)
+        self._simulated += trial.seconds
         record = Record(
             trial,
             self.elapsed(),
@@ -306,11 +316,13 @@ class Search:
             running.bracket,
             running.evaluator,
         )
-        if running.weights.is_file():
-            running.weights.replace(self._home(running.evaluator, trial.number))
+        home = self._home(running.evaluator, trial.number)
+        if home is not None and running.weights is not None and running.weights.is_file():
+            running.weights.replace(home)
         self._store.add(record)
         self.records.append(record)
-        self._keeper.add(record)
+        if self._keeper is not None:
+            self._keeper.add(record)
         if running.evaluator != self.settings.evaluator:  # of no concern to the search
             self._watcher.recorded(record)
             return
@@ -338,10 +350,11 @@ class Search:
         return Trial(number, architecture, values, found, outcome.seconds, reason, outcome.curve, stopped)
 
     def _about(self, running: _Running) -> dict[str, float]:
-        """What a screen knows of a proposal; of trainings that the search did not propose it knows nothing."""
-        if isinstance(self.controller, Screened) and running.evaluator == self.settings.evaluator:
-            return self.controller.about(running.architecture)
-        return {}
+        """What the controller knows of a proposal; of trainings that the search did not propose it knows nothing."""
+        about = getattr(self.controller, "about", None)
+        if about is None or running.evaluator != self.settings.evaluator:
+            return {}
+        return dict(about(running.architecture))
 
     # what is known already
 

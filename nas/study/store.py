@@ -37,6 +37,21 @@ ANOTHER = {
 }
 
 
+class InMemory:
+    """The trials of a study that is not written down."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+
+    def records(self) -> list[Record]:
+        """All trials so far."""
+        return list(self._records)
+
+    def add(self, record: Record) -> None:
+        """Keep it as long as this object."""
+        self._records.append(record)
+
+
 class Store:
     """The trials of one study.
 
@@ -173,7 +188,7 @@ class Store:
                 "seed": record.seed,
                 **({"reason": trial.reason} if trial.reason else {}),
                 **({"bracket": record.bracket} if record.bracket else {}),
-                **({} if record.from_scratch else {"evaluator": record.evaluator}),
+                **({} if record.evaluator == FROM_SCRATCH else {"evaluator": record.evaluator}),
                 **(
                     {"repeats": [[self._space.to_json(r.architecture), r.of] for r in record.repeats]}
                     if record.repeats

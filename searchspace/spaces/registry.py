@@ -19,6 +19,7 @@ SPACES = Registry(
         "agnn": "nas.searchspace.spaces.agnn:AGNN",
         "design": "nas.searchspace.spaces.design:Design",
         "nasbench-graph": "nas.searchspace.spaces.nasbench_graph:NASBenchGraph",
+        "nasbench-graph-proteins": "nas.searchspace.spaces.nasbench_graph_proteins:NASBenchGraphProteins",
     },
 )
 

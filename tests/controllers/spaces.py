@@ -80,6 +80,7 @@ QUICK: dict[str, dict[str, int]] = {
     "local-search": {"starts": 3},
     "tpe": {"startup": 4},
     "gp": {"startup": 4},
+    "bo": {"startup": 4},
     "nsga2": {"population": 4},
 }
 """Options that bring a controller's own algorithm into a test of a few trials."""

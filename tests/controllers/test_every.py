@@ -15,6 +15,8 @@ from tests.controllers.spaces import QUICK, SPACES, Single, Twelve, judge, solve
 NAMES = CONTROLLERS.names()
 SEARCHING = [name for name in NAMES if name not in ("random", "grid")]
 SEEDED = [name for name in NAMES if name != "grid"]
+MODELLED = ("gp", "bo")
+"""A Gaussian process needs few trials, and takes its time for each."""
 several = {name: bool(CONTROLLERS.load(name).multi_objective) for name in NAMES}
 
 
@@ -72,7 +74,7 @@ def test_different_seeds_differ(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str, which: str, size: int) -> None:
     space = space_for(name, which)
-    batches = 8 if name == "gp" else 16
+    batches = 8 if name in MODELLED else 16
     whole = search(make(name, space, 1), [], batches, size)
     for split in (1, 5, 7, 15)[: batches // 4]:
         resumed = make(name, space, 1)
@@ -128,7 +130,7 @@ def test_an_exhausted_space_ends_or_goes_on(name: str, space: Space[Any]) -> Non
 @pytest.mark.parametrize("name", SEARCHING)
 def test_solves_a_small_problem(name: str) -> None:
     """Clearly better than random search on 12 independent knobs; one that degrades to random sampling is not."""
-    trials = 30 if name == "gp" else 250
+    trials = 30 if name in MODELLED else 250
     assert _best(name, trials) >= _best("random", trials) + 0.07
 
 

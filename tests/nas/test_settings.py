@@ -29,7 +29,7 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
       for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity",
-                   "evaluator", "screen", "sharing", "batches", "precision")),
+                   "evaluator", "table", "screen", "sharing", "batches", "precision")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
     ("evaluator", "share", "unknown evaluator 'share'; did you mean 'shared'\\? known: proxy:NAME, shared, train"),
@@ -45,7 +45,10 @@ BAD: list[tuple[str, Any, str]] = [
     ("sharing", "al", "unknown sharing 'al'; did you mean 'all'\\? known: all, homogeneous"),
     *((name, value, f"{name} is a setting of shared weights and the evaluator is train; use evaluator shared too, or "
        f"leave {name} out") for name, value in (("sharing", "homogeneous"), ("warm_up", 10))),
-    *(("class_weights", value, "class_weights must be true or false; got") for value in (1, "yes", None)),
+    *((name, value, f"{name} must be true or false; got")
+      for name in ("class_weights", "simulated") for value in (1, "yes", None)),
+    ("simulated", True, "simulated seconds are those of a table and there is none; give table, or leave it out"),
+    ("evaluator", "table", "evaluator table needs a table; give table too, such as table nasbench-graph"),
     *(("objectives", value, "objectives must be a list of names, such as .*; got") for value in ("a", [1], None)),
     *(("controller_options", value, "controller_options") for value in (5, "a=1", {"a": [1]}, {1: 2}, {"a": object()})),
 ]  # fmt: skip
@@ -72,6 +75,29 @@ def test_a_screen_and_a_proxy_as_the_evaluator():
     for fidelity in ("halving", "hyperband"):
         with pytest.raises(BadInput, match=r"trainings from scratch, and with evaluator proxy:gradsign the search has"):
             Settings(evaluator="proxy:gradsign", fidelity=fidelity)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("split", "random"), ("metric", "macro-f1"), ("workers", 2), ("epochs", 5), ("fidelity", "halving"),
+     ("screen", "depth"), ("batches", "full"), ("precision", "bf16"), ("class_weights", True), ("trial_seconds", 9.0)],
+)  # fmt: skip
+def test_a_table_leaves_no_room_for_settings_of_trainings(name, value):
+    said = f"{name} concerns trainings, and with a table they are looked up; leave out {name} {value}, or the table"
+    with pytest.raises(BadInput, match=said):
+        Settings(table="nasbench-graph", **{name: value})
+
+
+@pytest.mark.parametrize("evaluator", ["shared", "proxy:depth"])
+def test_a_table_is_its_own_evaluator(evaluator):
+    with pytest.raises(BadInput, match=f"a table is the evaluator of its search; leave out evaluator {evaluator}"):
+        Settings(table="nasbench-graph", evaluator=evaluator)
+    assert Settings(table="nasbench-graph", simulated=True).evaluator == "table"
+
+
+def test_the_space_is_that_of_the_table_or_design():
+    assert Settings().space == "design"
+    assert Settings(table="nasbench-graph").space == ""  # which one it is depends on the data
 
 
 def test_every_setting_is_checked():

@@ -23,7 +23,10 @@ TABLE = Path(os.environ.get("NAS_DATA", ".")) / "nasbench_graph" / "nasbench_gra
 needs_table = pytest.mark.skipif(not TABLE.is_file(), reason="set NAS_DATA to the folder that holds nasbench_graph/")
 
 
-@pytest.mark.parametrize(("name", "size"), [("agnn", 18_816**2), ("design", 314_928), ("nasbench-graph", 157_440)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("agnn", 18_816**2), ("design", 314_928), ("nasbench-graph", 157_440), ("nasbench-graph-proteins", 14_976)],
+)
 def test_sizes(name: str, size: int) -> None:
     assert find(name).size() == size
     assert find(name).for_task(NODE).size() == size
@@ -76,6 +79,12 @@ def test_canonical_forms_are_the_rows_of_the_table() -> None:
     ]
     forms, rows = equal_classes(sampled + alike)
     assert forms == rows < 2500
+
+
+def test_the_networks_of_proteins() -> None:
+    """The benchmark ran five operations there, and has 2,021 networks of them."""
+    space = find("nasbench-graph-proteins")
+    assert len({space.canonical(a) for a in space.enumerate()}) == 2021
 
 
 @needs_table

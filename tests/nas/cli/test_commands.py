@@ -94,7 +94,7 @@ def test_a_budget_of_seconds_alone(nas: Command, quick: list[str], tmp_path: Pat
 
 def test_every_setting_has_a_flag() -> None:
     flags = {name.lstrip("-").replace("-", "_") for p in cli.commands["search"].params for name in p.opts}
-    renamed = {"objectives": "objective", "controller_options": "option"}
+    renamed = {"objectives": "objective", "controller_options": "option", "simulated": "simulated_time"}
     assert {renamed.get(f.name, f.name) for f in fields(Settings)} <= flags
 
 

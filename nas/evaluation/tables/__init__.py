@@ -1,0 +1,1 @@
+"""Tables of finished trainings, in which a search looks architectures up in place of training them."""

@@ -1,0 +1,56 @@
+"""Which of the finished trials is to be taken: the best as measured, or the best as a predictor expects it to be.
+
+The best of many measurements was lucky, too. What a predictor expects of a network leans on all of its relatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas.searchspace.errors import RunError
+from nas.study.records import Record, ranked
+
+if TYPE_CHECKING:
+    from nas.predictors.base import Predictor
+    from nas.study.plan import Plan
+
+LEAST = 10
+"""Fewer trials say too little: the best as measured is taken."""
+
+
+def in_order(plan: Plan, records: Sequence[Record]) -> list[Record]:
+    """The trials that did not fail, the one to take first.
+
+    By posterior those whose numbers are final are ordered by what is expected of them, before the others.
+    """
+    measured = ranked(records)
+    final = [r for r in measured if r.from_scratch and r.trial.stopped is None]
+    if plan.settings.choose == "best" or len(final) < LEAST:
+        return measured
+    mean, _ = learned(plan, final).predict([r.trial.architecture for r in final])
+    expected = dict(zip((r.trial.number for r in final), plan.objectives[0].sign * mean, strict=True))
+    return sorted(measured, key=lambda r: -expected.get(r.trial.number, -np.inf))
+
+
+def learned(plan: Plan, records: Sequence[Record]) -> Predictor:
+    """A predictor of the first objective, in its natural sign, that learned from these trials.
+
+    Of a search with ``bo`` it is of the kind that the search used, else a Gaussian process.
+
+    Raises:
+        RunError: if there are fewer than two, from which nothing can be learned.
+    """
+    from nas.predictors.registry import create
+
+    finished = [(r.trial.architecture, r.trial.values[0]) for r in records if r.trial.values is not None]
+    if len(finished) < 2:
+        raise RunError(f"a predictor learns from two finished trials or more, and there are {len(finished)}")
+    settings = plan.settings
+    kind = settings.controller_options.get("predictor", "gp") if settings.controller == "bo" else "gp"
+    predictor = create(kind, plan.space, seed=settings.seed, warp=True)
+    architectures, values = zip(*finished, strict=True)
+    predictor.fit(architectures, plan.objectives[0].sign * np.array(values))
+    return predictor
