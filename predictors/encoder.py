@@ -22,8 +22,8 @@ SAMPLES = 1000
 REPEATS = 200
 """After so many known ones in a row a space has no more."""
 KNOBS = 0.3
-"""Of the knobs beside counts of the network, where both are columns of one array: which node is the second says little,
-and in an array they count as much as they vary."""
+"""The deviation of the knobs beside counts of the network: which node is the second says little, and predictors count
+features as much as they vary."""
 KEPT = 100_000
 """Descriptions whose encoding is remembered."""
 
@@ -52,7 +52,8 @@ class Encoder:
     networks, what can be counted in the network, see :func:`nas.searchspace.skeleton.graph_counts`; and one for each
     extra. Which features there are and how they are scaled follows from a fixed sample of the space, so what an
     architecture looks like never depends on what was searched. Features that do not vary in the sample are left out; a
-    group is centred and has a total variance of 1 there, of which families of counts have equal shares.
+    group is centred and has a total variance of 1 there, of which families of counts have equal shares; knobs have less
+    beside counts.
 
     An architecture whose network cannot be written down, for example because it does not fit the task, is encoded as
     one without steps.
@@ -79,10 +80,8 @@ class Encoder:
         """
         if encoding == "graph":
             return self._drawn(architectures)
-        groups = np.split(self._stacked(architectures), np.cumsum(self._widths)[:-1], axis=1)
-        if encoding == "groups":
-            return groups
-        return np.concatenate([groups[0] * KNOBS, *groups[1:]] if self.has_graphs else groups, axis=1)
+        rows = self._stacked(architectures)
+        return rows if encoding == "columns" else np.split(rows, np.cumsum(self._widths)[:-1], axis=1)
 
     def _stacked(self, architectures: Sequence[Any]) -> Array:
         if unknown := [a for a in architectures if a not in self._rows]:
@@ -198,10 +197,9 @@ class _Scales:
             self._counts = Scaling.of(self._vocabulary.rows(counted), self._vocabulary.families)
 
     def blocks(self, knobs: Array, counted: list[Counts] | None) -> list[Array]:
-        blocks = [self._knobs(knobs)]
-        if counted is not None:
-            blocks.append(self._counts(self._vocabulary.rows(counted)))
-        return blocks
+        if counted is None:
+            return [self._knobs(knobs)]
+        return [KNOBS * self._knobs(knobs), self._counts(self._vocabulary.rows(counted))]
 
 
 def _forget(known: dict[Any, Any]) -> None:
