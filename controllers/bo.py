@@ -89,6 +89,10 @@ class BO(Counted):
         startup = (EXPECTED if prior else STARTUP) if startup is None else startup
         at_least(1, startup=startup)
         at_least(2, shortlist=shortlist)
+        texts = {"predictor": predictor, "acquisition": acquisition, "candidates": candidates}
+        for name, value in {**texts, "scores": scores, "prior": prior}.items():
+            if not isinstance(value, str):
+                raise BadInput(f"the option {name!r} of a controller must be text; got {value!r}")
         if acquisition not in ACQUISITIONS:
             raise unknown("acquisition", acquisition, ACQUISITIONS)
         if candidates not in CANDIDATES:
@@ -137,7 +141,10 @@ class BO(Counted):
                 f"scores {scores} are those of networks on a graph, and here is none: a table has numbers alone; leave "
                 "scores out"
             )
-        return self.problem.scores([name.strip() for name in scores.split(",")])
+        names = [name.strip() for name in scores.split(",")]
+        if len(set(names)) < len(names):
+            raise BadInput(f"scores names a proxy twice: {scores}")
+        return self.problem.scores(names)
 
     # telling
 

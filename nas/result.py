@@ -70,7 +70,7 @@ class Result:
             )
         return found[0].trial
 
-    @property
+    @cached_property
     def ranking(self) -> list[Record]:
         """The trials that did not fail, the one to take first; those that were not trained from scratch come last."""
         return in_order(self._plan, self.records)

@@ -82,7 +82,8 @@ class Settings:
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
         storage: URL of an Optuna storage; None means a journal file in the run's folder.
         choose: how the architecture to take is chosen of the finished trials: ``best`` is the best as measured,
-            ``posterior`` the best as a predictor expects it from all trials, see ``nas.study.choosing``.
+            ``posterior`` the best as a predictor expects it from all trials, see ``nas.study.choosing``; its weights
+            may have to be trained again, for those that are kept are of the best as measured.
         keep: how many of the best trials keep their weights; 0, where a proxy is the evaluator, trains none.
     """
 

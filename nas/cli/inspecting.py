@@ -102,6 +102,7 @@ def _trials(row: dict[str, Any]) -> str:
 @json_option
 def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     """Show the best trials of a run, and its failures."""
+    from nas.study.choosing import by_posterior
     from nas.study.records import front, searched, stopped
 
     result = opened(run, runs)
@@ -119,7 +120,8 @@ def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     if early := len(stopped(result.records)):
         of += f", {early} of them stopped early"
     if best:
-        print_trials(result, best, f"\nbest {len(best)} of {of}")
+        how = " (as a predictor expects)" if by_posterior(result.plan.settings, result.records) else ""
+        print_trials(result, best, f"\nbest {len(best)}{how} of {of}")
         click.echo()
         print_architecture(result, best[0].trial.number)
     else:
@@ -186,6 +188,21 @@ def controllers(as_json: bool) -> None:
 
 @click.command()
 @json_option
+def predictors(as_json: bool) -> None:
+    """List the predictors, which bo and --choose posterior learn with."""
+    from dataclasses import asdict
+
+    from nas.predictors.registry import rows
+
+    if as_json:
+        print_json([asdict(row) for row in rows()])
+        return
+    table = [[row.name, row.encoding, _options(row.options), row.summary] for row in rows()]
+    print_table(["predictor", "learns from", "options", "what it is"], table)
+
+
+@click.command()
+@json_option
 def datasets(as_json: bool) -> None:
     """List the data sets that have a name."""
     from dataclasses import asdict
@@ -220,4 +237,4 @@ def _summary(of: type) -> str:
     return text.strip().splitlines()[0] if text.strip() else ""
 
 
-COMMANDS = (runs, show, spaces, space, controllers, datasets)
+COMMANDS = (runs, show, spaces, space, controllers, predictors, datasets)

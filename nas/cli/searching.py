@@ -259,6 +259,7 @@ def _interrupted(plan: Plan, folder: RunFolder, as_json: bool) -> int:
 
 
 def _say(result: Result, as_json: bool) -> None:
+    from nas.study.choosing import by_posterior
     from nas.study.records import front
 
     several = len(result.plan.objectives) > 1
@@ -267,7 +268,7 @@ def _say(result: Result, as_json: bool) -> None:
         print_json(result_json(result, top))
     elif top:
         expected = "architectures, those of which a predictor expects most first"
-        best = expected if result.plan.settings.choose == "posterior" else "best architectures"
+        best = expected if by_posterior(result.plan.settings, result.records) else "best architectures"
         print_trials(result, top, "Pareto front" if several else best)
         click.echo()
         print_architecture(result, top[0].trial.number)

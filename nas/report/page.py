@@ -22,6 +22,7 @@ from nas.searchspace.errors import NasError
 from nas.searchspace.source import source
 from nas.searchspace.task import SPLITS
 from nas.settings import Settings
+from nas.study.choosing import by_posterior
 from nas.study.records import Record, finished, stopped
 
 __all__ = ["View", "render", "write"]
@@ -164,7 +165,7 @@ def _selection(view: View) -> str:
     first = view.decisive[0]
     by = f"the {label(first)}" if first.key != first.name else label(first)
     chosen = sharing.selection(view, by) if view.provisional else f"Trials were ranked by {by}."
-    if view.settings.choose == "posterior":
+    if by_posterior(view.settings, view.records):
         chosen += (
             " The first of those with final numbers was then chosen by what a predictor, which learned from all of "
             f"them, expects of their {label(first)}: the best of many measurements was lucky, too."

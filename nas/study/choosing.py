@@ -15,6 +15,7 @@ from nas.study.records import Record, ranked
 
 if TYPE_CHECKING:
     from nas.predictors.base import Predictor
+    from nas.settings import Settings
     from nas.study.plan import Plan
 
 LEAST = 10
@@ -27,12 +28,22 @@ def in_order(plan: Plan, records: Sequence[Record]) -> list[Record]:
     By posterior those whose numbers are final are ordered by what is expected of them, before the others.
     """
     measured = ranked(records)
-    final = [r for r in measured if r.from_scratch and r.trial.stopped is None]
-    if plan.settings.choose == "best" or len(final) < LEAST:
+    if not by_posterior(plan.settings, records):
         return measured
+    final = _final(records)
     mean, _ = learned(plan, final).predict([r.trial.architecture for r in final])
     expected = dict(zip((r.trial.number for r in final), plan.objectives[0].sign * mean, strict=True))
     return sorted(measured, key=lambda r: -expected.get(r.trial.number, -np.inf))
+
+
+def by_posterior(settings: Settings, records: Sequence[Record]) -> bool:
+    """Whether a predictor orders the trials: that is wanted, and there are enough to learn from."""
+    return settings.choose == "posterior" and len(_final(records)) >= LEAST
+
+
+def _final(records: Sequence[Record]) -> list[Record]:
+    """Those whose numbers are those of whole trainings."""
+    return [r for r in ranked(records) if r.from_scratch and r.trial.stopped is None]
 
 
 def learned(plan: Plan, records: Sequence[Record]) -> Predictor:

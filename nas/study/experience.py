@@ -28,7 +28,8 @@ def experience(table: str, root: str | None, space: Space[Any], task: Task) -> E
     one searched.
 
     Raises:
-        BadInput: if the table is of another space, or has no other data set.
+        BadInput: if the table is of another space, has no other data set, or if the data set is one of a table that
+            does not say how large it is.
     """
     found = find(table, root)
     same = [found.column(name) for name in found.datasets if name == task.name.lower()]
@@ -38,20 +39,22 @@ def experience(table: str, root: str | None, space: Space[Any], task: Task) -> E
         of = f"it knows networks of the space {sources[0].space.name}" if sources else "it knows no other data set"
         raise BadInput(f"the table {table} cannot be the prior of a search in {space.name}: {of}")
     scores = np.stack([_scores(column) for column in sources], axis=1)
-    row, network = sources[0].row, sources[0].network
+    row, network, theirs = sources[0].row, sources[0].network, sources[0].space
     assert network is not None
+    more = space.every_knob().keys() - theirs.every_knob().keys()
 
     def scored(architectures: Sequence[Any]) -> NDArray[Any]:
         return scores[[row(a) for a in architectures]]
 
     def best(n: int, weights: NDArray[Any]) -> list[Any]:
-        """Those of the space, which may have fewer operations than the table."""
-        made = list[Any]()
+        """Those of the space, which may have fewer operations than the table; other knobs, as a readout, are drawn."""
+        rng, made = random.Random(0), list[Any]()
         for i in np.argsort(-(scores @ weights), kind="stable"):
             if len(made) == n:
                 break
+            knobs = (space.knobs(space.sample(rng)) if more else {}) | theirs.knobs(network(int(i)))
             try:
-                made.append(space.canonical(space.from_json(sources[0].space.to_json(network(int(i))))))
+                made.append(space.canonical(space.from_knobs(knobs)))
             except BadInput:  # an operation that the space does not have
                 continue
         return made
@@ -59,14 +62,14 @@ def experience(table: str, root: str | None, space: Space[Any], task: Task) -> E
     return Experience(
         sources=tuple(c.task.name for c in sources),
         statistics=np.array([_statistics(c.task, c.links) for c in sources]),
-        own=np.array(_statistics(task, same[0].links if same else None)),
+        own=np.array(_statistics(task, same[0].links if same and same[0].task.features == task.features else None)),
         scores=scored,
         best=best,
     )
 
 
 def _whole(column: Column) -> bool:
-    return bool(np.isfinite(column.numbers[f"valid_{column.task.metric}"]).all())
+    return all(np.isfinite(column.numbers[f"{split}_{column.task.metric}"]).all() for split in ("valid", "test"))
 
 
 def _covers(column: Column, space: Space[Any]) -> bool:
@@ -88,6 +91,8 @@ def _scores(column: Column) -> NDArray[Any]:
 def _statistics(task: Task, links: tuple[int, int] | None) -> list[float]:
     """Logarithms of size, mean degree, features and outputs."""
     nodes, undirected = _counted(task) if links is None else links
+    if not nodes:
+        raise BadInput(f"a prior goes by how large data sets are, which the table does not say of {task.name}")
     return [math.log(n) for n in (nodes, max(2 * undirected, 1) / nodes, task.features, task.outputs)]
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from nas.cli.main import cli
 from nas.controllers.registry import CONTROLLERS
+from nas.predictors.registry import PREDICTORS
 from nas.data.catalogue import CATALOGUE
 from nas.searchspace.spaces.registry import SPACES
 from nas.settings import Settings
@@ -237,6 +238,13 @@ def test_space(name: str, nas: Command) -> None:
 
 def test_a_space_of_a_file(nas: Command, space_file: Path) -> None:
     assert nas("space", f"{space_file}:Quick").out.endswith("\n40 architectures\n")
+
+
+def test_predictors(nas: Command) -> None:
+    rows = nas("predictors", "--json").json
+    assert [row["name"] for row in rows] == PREDICTORS.names()
+    table = nas("predictors").out
+    assert all(row["name"] in table and row["encoding"] in table for row in rows)
 
 
 def test_controllers(nas: Command) -> None:
