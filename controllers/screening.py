@@ -148,8 +148,16 @@ class Screened:
         return pool[best]
 
     def about(self, architecture: Any) -> dict[str, float]:
-        """What a trial of the architecture should keep: its scores and, if it was chosen by them, out of how many."""
-        return {**self._scores(architecture), **self._notes.get(self.space.canonical(architecture), {})}
+        """What a trial of the architecture should keep: its scores and, if it was chosen by them, out of how many.
+
+        And what the controller itself would have it keep.
+        """
+        theirs = getattr(self.inner, "about", None)
+        return {
+            **(theirs(architecture) if theirs else {}),
+            **self._scores(architecture),
+            **self._notes.get(self.space.canonical(architecture), {}),
+        }
 
     def tell(self, trials: Sequence[Trial]) -> None:
         networks = [self.space.canonical(trial.architecture) for trial in trials]

@@ -28,7 +28,15 @@ def with_head(of: Any, task: Task) -> Any:
 @cache
 def _with_readout(of: Any) -> Any:
     body = {"__annotations__": {"readout": str}, "readout": choice(*READOUTS), "__module__": of.__module__}
+    body["__reduce__"] = lambda self: (_read, (of, self.__getstate__()))  # by name pickle would find ``of`` alone
     return architecture(type(of.__name__, (of,), body))
+
+
+def _read(of: Any, state: dict[str, Any]) -> Any:
+    """A pickled architecture of the class with a readout."""
+    made = object.__new__(_with_readout(of))
+    made.__dict__.update(state)
+    return made
 
 
 def finish(net: Network, value: Value) -> Value:

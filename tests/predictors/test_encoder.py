@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nas.predictors.base import Array
-from nas.predictors.encoder import Encoder
+from nas.predictors.encoder import KNOBS, Encoder
 from nas.predictors.vocabulary import Scaling, Vocabulary
 from nas.searchspace import Network, Space, Value, architecture, choice, real
 from nas.searchspace.errors import BadInput
@@ -56,12 +56,12 @@ def test_groups_are_knobs_counts_and_extras_and_columns_are_all_of_them() -> Non
 
 
 @pytest.mark.parametrize("space", [SPACE, Space(Bare)], ids=["cells", "bare"])
-def test_groups_are_centred_and_of_unit_variance(space: Space[Any]) -> None:
+def test_groups_are_centred_and_of_unit_variance_but_knobs_beside_counts(space: Space[Any]) -> None:
     rng = random.Random(7)
     groups = Encoder(space).encode([space.sample(rng) for _ in range(2000)], "groups")
-    assert len(groups) == (2 if space is SPACE else 1)
-    for group in groups:
-        assert group.var(0).sum() == pytest.approx(1, abs=0.1)
+    deviations = [KNOBS, 1] if space is SPACE else [1]
+    for group, deviation in zip(groups, deviations, strict=True):
+        assert group.std(0) @ group.std(0) == pytest.approx(deviation**2, rel=0.1)
         assert (np.abs(group.mean(0)) < 0.1).all()
 
 

@@ -10,13 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from nas.searchspace import Space
+from nas.searchspace import BadInput, Space
 from nas.searchspace.language import HASH
-from nas.searchspace.spaces.registry import SPACES, find
+from nas.searchspace.spaces.registry import find
 from tests.searchspace.declared import EVERY
 
 READS = """
@@ -39,7 +40,7 @@ def sampled(space: Space[Any], count: int = 20) -> list[Any]:
     return [space.sample(rng) for _ in range(count)]
 
 
-@pytest.mark.parametrize("name", SPACES.names())
+@pytest.mark.parametrize("name", ["agnn", "design", "nasbench-graph"])
 def test_it_is_found_in_a_set_of_another_process(name: str, tmp_path: Any) -> None:
     space = find(name)
     made = sampled(space)
@@ -65,8 +66,6 @@ def pickled(a: Any) -> Any:
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled, replace], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("space", EVERY.values(), ids=EVERY.keys())
 def test_copies_are_equal_and_hash_alike(space: Space[Any], copied: Callable[[Any], Any]) -> None:
-    if copied is pickled and space.of.__module__ == __name__:
-        pytest.skip("made in a function")
     for a in sampled(space, 5):
         before = copied(a)
         assert hash(a) == hash(before)
@@ -80,22 +79,17 @@ def test_copies_are_equal_and_hash_alike(space: Space[Any], copied: Callable[[An
 def test_another_value_is_another_hash(space: Space[Any]) -> None:
     """A changed copy takes nothing over from the one that it was made of."""
     made, hashed = list(dict.fromkeys(sampled(space, 40))), {}
-    for a in made:
-        hash(a)
-        knobs = space.knobs(a)
-        for b in made:
-            for changed in (_with(a, b, f.name) for f in fields(a)):
-                if changed is not None:
-                    hashed[changed] = hash(changed)
-                    assert hash(changed) == hash(space.from_knobs(space.knobs(changed)))
-        assert space.knobs(a) == knobs
+    for a, b in pairwise(made):
+        assert hash(a) != hash(b)
+        for changed in (_with(a, b, f.name) for f in fields(a)):
+            if changed is not None:
+                hashed[changed] = hash(changed)
+                assert hash(changed) == hash(space.from_knobs(space.knobs(changed)))
     assert len(set(hashed.values())) == len(hashed)
 
 
 def _with(a: Any, b: Any, name: str) -> Any:
     """The first one with a field of the second, if that is an architecture and another one."""
-    from nas.searchspace.errors import BadInput
-
     try:
         changed = replace(a, **{name: getattr(b, name)})
     except BadInput:

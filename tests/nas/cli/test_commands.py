@@ -15,8 +15,8 @@ import pytest
 
 from nas.cli.main import cli
 from nas.controllers.registry import CONTROLLERS
-from nas.predictors.registry import PREDICTORS
 from nas.data.catalogue import CATALOGUE
+from nas.predictors.registry import PREDICTORS
 from nas.searchspace.spaces.registry import SPACES
 from nas.settings import Settings
 

@@ -177,7 +177,7 @@ def test_the_chosen_one_stands_first_everywhere(table: str, capsys: pytest.Captu
 
 
 def test_a_choice_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(BadInput, match="unknown choose 'posterio'; did you mean 'posterior'[?] known: best, posterior"):
+    with pytest.raises(BadInput, match=r"'posterio'; did you mean 'posterior'\? known: best, posterior"):
         search(DATA, choose="posterio")
     assert run(["search", "--choose", "worst"]) == 2
     assert "unknown choose 'worst'; known: best, posterior" in capsys.readouterr().err

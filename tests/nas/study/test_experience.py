@@ -104,9 +104,7 @@ def test_what_it_says_depends_on_no_number_of_the_data_set_at_hand(table: str, t
 def test_a_score_is_the_mean_of_the_normal_scores_of_both_splits(toy: str) -> None:
     found, space = known(toy, "cora")
     there, some = made_up(), drawn(space, 50)
-    rows = [
-        there["raw_to_row"][(*(n.input for n in a.nodes[1:]), *(OPS.index(n.op) for n in a.nodes))] for a in some
-    ]
+    rows = [there["raw_to_row"][(*(n.input for n in a.nodes[1:]), *(OPS.index(n.op) for n in a.nodes))] for a in some]
     for column, source in enumerate(found.sources):
         at = NAMES.index(source)
         expected = [normal_scores(there[split][:, at].astype(float))[rows] for split in ("valid", "test")]
@@ -181,6 +179,15 @@ def test_it_is_the_prior_of_a_search_on_data_of_ones_own(toy: str, data: Any) ->
     assert {result.plan.space.canonical(r.trial.architecture) for r in result.records[:3]} <= first
 
 
+@pytest.mark.skipif(not FILE.is_file(), reason="set NAS_DATA to the folder that holds nasbench_graph/")
+def test_the_table_of_that_name_is_a_prior_by_its_name() -> None:
+    result = nas.search(graph(), space="nasbench-graph", trials=4, epochs=1, device="cpu", **options("nasbench-graph"))
+    same = nas.search(graph(), space="nasbench-graph", trials=4, epochs=1, device="cpu", **options(str(FILE)))
+    assert told(result.records) == told(same.records)
+    with pytest.raises(BadInput, match="table nasbench-graph cannot be the prior of a search in design: it knows net"):
+        nas.search(graph(), space="design", trials=4, device="cpu", **options("nasbench-graph"))
+
+
 def test_another_data_set_of_the_same_name_is_not_taken_for_that_of_the_table(toy: str) -> None:
     """``proteins`` is also a data set of small graphs, which is in no table."""
     task = replace(load(graphs()), name="proteins")
@@ -210,7 +217,7 @@ def test_a_table_of_this_data_set_alone_is_no_prior(toy: str, tmp_path: Path) ->
     alone = made_up()
     alone |= {name: alone[name][:, :1] for name in ("valid", "test", "latency", "params")}
     np.savez(tmp_path / "alone.npz", **(alone | {"datasets": np.array(["cora"])}))
-    with pytest.raises(BadInput, match="cannot be the prior .*: it knows no other data set"):
+    with pytest.raises(BadInput, match=r"cannot be the prior .*: it knows no other data set"):
         nas.search("cora", table=toy, trials=2, **options(str(tmp_path / "alone.npz")))
 
 
