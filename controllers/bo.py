@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -10,28 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nas.controllers.acquisition import (
-    expected_hypervolume_improvement,
-    expected_improvement,
-    nearby,
-    thompson,
-    upper_bound,
-)
 from nas.controllers.base import Counted, Problem, Trial, at_least
 from nas.controllers.candidates import CANDIDATES
 from nas.controllers.evidence import ScoreOf, Scores
-from nas.predictors.warped import scores as normal_scores
+from nas.controllers.surrogate import Surrogate, targets
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from nas.predictors.encoded import Encoded
     from nas.predictors.encoder import Extra
     from nas.predictors.transfer import Experience
-
-    Array = NDArray[Any]
 
 ACQUISITIONS = ("ei", "ucb", "thompson")
 STARTUP, EXPECTED = 10, 5
@@ -42,8 +29,6 @@ EXPECTED_CANDIDATES = 500
 """So many of which most is expected are always candidates."""
 ATTEMPTS = 200
 """Draws of a random architecture that is not known before a known one is taken."""
-WORSE = 0.1
-"""The reference point lies so far below the worst value, in the range of the values."""
 
 
 class BO(Counted):
@@ -51,9 +36,8 @@ class BO(Counted):
 
     The predictor learns normal scores of the values, so that failures and far outliers do no harm; a failed trial
     counts as the worst. Among candidates that are not known yet the acquisition chooses one. Of two objectives the
-    expected hypervolume improvement is taken; of more, a random weighting for each proposal: Knowles, "ParEGO", IEEE
-    TEC 2006. While proposals are out, what is near them is worth less (local penalisation), or, with Thompson sampling,
-    another draw spreads them.
+    expected hypervolume improvement is taken; of more, a random weighting for each proposal. While proposals are out,
+    what is near them is worth less (local penalisation), or, with Thompson sampling, another draw spreads them.
 
     White, Neiswanger and Savani, "BANANAS", AAAI 2021 (arXiv 1910.11858) compare the parts; the default ones are those
     that did best in ``experiments/search_quality``.
@@ -106,29 +90,22 @@ class BO(Counted):
             raise BadInput(
                 f"a prior is of the quality alone and the study has {problem.objectives} objectives; leave prior out"
             )
-        self.acquisition, self.startup = acquisition, startup
-        self._predictor, self._shortlist = predictor, shortlist
+        self._predictor, self._acquisition = predictor, acquisition
+        self._startup, self._shortlist = startup, shortlist
         self._experience = self._experienced(prior) if prior else None
         self._scored = self._scorer(scores) if scores else None
         self._candidates = CANDIDATES[candidates](self.space, problem.seed)
         self._known: dict[Any, tuple[float, ...] | None] = {}
         self._pending: list[Any] = []
-        self._predictors = self._made(())
-        self._refined: list[Encoded] = []
+        self._coarse = self._surrogate()
+        self._fine: Surrogate | None = None
 
-    def _made(self, extras: Sequence[Extra]) -> list[Encoded]:
-        """A predictor for each objective; of three or more they are weighted and added, so that one will do."""
-        from nas.predictors.encoded import Encoded
-        from nas.predictors.registry import create
-
+    def _surrogate(self, *extras: Extra) -> Surrogate:
         options: dict[str, Any] = {}
         if self._experience is not None:
             extras = (*extras, self._experience.features)
             options = {"linear": 1} if self._predictor == "gp" else {}
-        several = self.problem.objectives if self.problem.objectives < 3 else 1
-        seed = self.problem.seed
-        made = [create(self._predictor, self.space, seed=seed, extras=extras, **options) for _ in range(several)]
-        return [each for each in made if isinstance(each, Encoded)]
+        return Surrogate(self.problem, self._predictor, self._acquisition, extras, **options)
 
     def _experienced(self, prior: str) -> Experience:
         if self.problem.experience is None:
@@ -166,18 +143,18 @@ class BO(Counted):
     # asking
 
     def ask(self, n: int) -> list[Any]:
-        return [proposal for _ in range(n) for proposal in self._proposals()]
+        return [self._propose() for _ in range(n)]
 
-    def _proposals(self) -> list[Any]:
+    def _propose(self) -> Any:
         rng = self.next_rng()
-        chosen = self._first(rng) if len(self._known) < self.startup else self._modelled(rng)
+        chosen = self._first(rng) if len(self._known) < self._startup else self._modelled(rng)
         self._pending.append(self.space.canonical(chosen))
-        return [chosen]
+        return chosen
 
     def _first(self, rng: random.Random) -> Any:
         """One of those of which most is expected, or any."""
         if self._experience is not None:
-            fresh = [a for a in self._promising[: AMONG * self.startup] if not self._taken(a)]
+            fresh = [a for a in self._promising[: AMONG * self._startup] if not self._taken(a)]
             if fresh:
                 return rng.choice(fresh)
         return self._random(rng)
@@ -199,90 +176,29 @@ class BO(Counted):
         return network in self._known or network in self._pending
 
     def _modelled(self, rng: random.Random) -> Any:
-        targets = self._targets(rng)
         known = list(self._known)
-        best_first = [known[i] for i in np.argsort(-targets.sum(1), kind="stable")]
-        found = dict(self._candidates(best_first, rng))
-        if self._experience is not None:
-            found |= {a: a for a in self._promising}
+        learned = targets(list(self._known.values()), self.problem.objectives, rng)
+        best_first = [known[i] for i in np.argsort(-learned.sum(1), kind="stable")]
+        found = {**self._candidates(best_first, rng), **{a: a for a in self._promising}}
         for network in (*known, *self._pending):
             found.pop(network, None)
         if not found:
             return self._random(rng)
         pool = list(found)
-        worth = self._worth(self._predictors, pool, known, targets, rng)
+        worth = self._coarse.worth(pool, known, learned, self._pending, rng)
         if self._scored is not None:
             pool = [pool[i] for i in np.argsort(-worth, kind="stable")[: self._shortlist]]
-            worth = self._worth(self._with_scores(known), pool, known, targets, rng)
+            worth = self._with_scores(known).worth(pool, known, learned, self._pending, rng)
         return found[pool[int(np.argmax(worth))]]
 
-    def _with_scores(self, known: Sequence[Any]) -> list[Encoded]:
-        """Predictors that know scores too, scaled by those of the first architectures."""
-        if not self._refined:
+    def _with_scores(self, known: Sequence[Any]) -> Surrogate:
+        """One that knows scores too, scaled by those of the first architectures."""
+        if self._fine is None:
             assert self._scored is not None
             score, columns = self._scored
-            self._refined = self._made([Scores(score, known[: self.startup], columns)])
-        return self._refined
+            self._fine = self._surrogate(Scores(score, known[: self._startup], columns))
+        return self._fine
 
     def about(self, architecture: Any) -> Mapping[str, float]:
         """What a trial of the architecture should keep: its scores."""
         return {} if self._scored is None else self._scored[0](architecture)
-
-    def _targets(self, rng: random.Random) -> Array:
-        """``[known, predictors]`` normal scores."""
-        worst = [min((v[k] for v in self._known.values() if v), default=0.0) for k in range(self.problem.objectives)]
-        rows = [values if values else (-math.inf,) * len(worst) for values in self._known.values()]
-        scores = np.stack([normal_scores(column) for column in np.array(rows).T], axis=1)
-        if self.problem.objectives < 3:
-            return scores
-        weights = np.random.default_rng(rng.getrandbits(64)).dirichlet(np.ones(scores.shape[1]))
-        weighted: Array = (weights * (scores - scores.max(0))).min(1) + 0.05 * (weights * scores).sum(1)
-        return normal_scores(weighted)[:, None]
-
-    def _worth(
-        self, predictors: Sequence[Encoded], pool: list[Any], known: list[Any], targets: Array, rng: random.Random
-    ) -> Array:
-        """``[items]``, what each candidate is worth trying."""
-        for predictor, column in zip(predictors, targets.T, strict=True):
-            predictor.fit(known, column)
-        said = [predictor.expected(pool) for predictor in predictors]
-        means = np.stack([mean for mean, _ in said])
-        deviations = np.maximum(np.stack([deviation for _, deviation in said]), 1e-9)
-        if len(predictors) == 2:
-            reference = targets.min(0) - WORSE * (targets.max(0) - targets.min(0))
-            worth = expected_hypervolume_improvement(means, deviations, front(targets), reference)
-            best = float(targets[:, 0].max())
-        else:
-            best = float(predictors[0].expected(known)[0].max())  # as predicted: the best that was measured was lucky
-            worth = self._of_one(means[0], deviations[0], best, rng)
-        if self._pending and self.acquisition != "thompson":
-            worth = positive(worth) * self._elsewhere(predictors[0], pool, means[0], best)
-        return worth
-
-    def _of_one(self, mean: Array, deviation: Array, best: float, rng: random.Random) -> Array:
-        match self.acquisition:
-            case "ei":
-                return expected_improvement(mean, deviation, best)
-            case "ucb":
-                return upper_bound(mean, deviation)
-            case _:
-                return thompson(mean, deviation, rng)
-
-    def _elsewhere(self, predictor: Encoded, pool: list[Any], mean: Array, best: float) -> Array:
-        """The factor by which what is being tried lessens the worth of each candidate."""
-        tried, about = predictor.columns(self._pending), predictor.columns(pool)
-        distances = np.sqrt(np.maximum(((tried[:, None] - about[None]) ** 2).sum(2), 1e-12))
-        means, deviations = predictor.expected(self._pending)
-        slope = float((np.abs(mean - means[:, None]) / distances).max())
-        return nearby(distances, list(means), list(np.maximum(deviations, 1e-9)), best, max(slope, 1e-9))
-
-
-def front(points: Array) -> Array:
-    """Those of ``[points, objectives]`` that no other one equals everywhere and beats somewhere."""
-    better = (points[:, None] >= points[None]).all(2) & (points[:, None] > points[None]).any(2)
-    return np.asarray(points[~better.any(0)])
-
-
-def positive(worth: Array) -> Array:
-    """The same order, above zero."""
-    return worth if (worth >= 0).all() else np.asarray(np.logaddexp(0, worth))

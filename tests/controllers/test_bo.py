@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from nas.controllers import Problem, Trial, create
-from nas.controllers.bo import BO, front
 from nas.controllers.candidates import CANDIDATES
+from nas.controllers.surrogate import front, targets
 from nas.predictors.registry import PREDICTORS
 from nas.predictors.transfer import Experience
 from nas.searchspace.errors import BadInput
@@ -98,11 +98,8 @@ def test_three_objectives_are_weighted_at_random() -> None:
 
 
 def test_a_failed_trial_counts_as_the_worst() -> None:
-    controller = BO(Problem(SPACE), startup=2)
-    good, bad, failed = (SPACE.sample(random.Random(i)) for i in range(3))
-    controller.tell([Trial(0, good, (1.0,)), Trial(1, bad, (0.0,)), Trial(2, failed, None)])
-    scores = controller._targets(random.Random(0))[:, 0]
-    assert scores[0] > scores[1] > scores[2]
+    scores = targets([(1.0,), (0.0,), None, (0.5,)], 1, random.Random(0))[:, 0]
+    assert scores[0] > scores[3] > scores[1] > scores[2]
 
 
 def test_scores_are_asked_of_the_shortlist_and_of_what_is_known() -> None:
