@@ -19,7 +19,7 @@ ON_TABLE: tuple[tuple[int, ...], int] = (50, 100, 200), 30
 TRAINED: tuple[tuple[int, ...], int] = (20, 50), 3
 """Budgets and seeds where the user does not say."""
 ALL = "all"
-OWN = ("controller", "controller_options", "objectives", "seed", "seconds", "storage", "simulated")
+OWN = ("controller", "controller_options", "objectives", "seed", "seconds", "storage", "simulated", "choose")
 """Settings that a comparison decides itself."""
 
 

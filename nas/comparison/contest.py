@@ -50,12 +50,12 @@ class Contest:
 
     def __post_init__(self) -> None:
         self.done = self.ledger.read()
-        ours = {data: plan.task.fingerprint() for data, plan in self.plans.items()}
+        ours = {data: plan.identity for data, plan in self.plans.items()}
         for found in self.done.values():
             if ours.get(found.data, found.task) != found.task:
                 raise BadInput(
                     f"{self.ledger.file} holds searches on another data set {found.data}, or another split or metric "
-                    "of it; choose another --name"
+                    "of it, or in a space that writes other networks; choose another --name"
                 )
 
     @cached_property

@@ -15,7 +15,7 @@ from nas.study.store import repair
 
 FREE = (
     *("data", "data_root", "controller", "controller_options", "objectives", "trials", "seconds", "seed"),
-    *("device", "workers", "storage", "keep"),
+    *("device", "workers", "storage", "keep", "choose"),
 )
 """Settings that may differ from one search of a comparison to another, or change no number."""
 
@@ -29,7 +29,7 @@ class Found:
 
     Attributes:
         controller, data, seed: which search it was; the controller by its label.
-        task: fingerprint of the data with its split and metric.
+        task: fingerprint of the data with its split and metric, and of the space.
         trials: distinct architectures that were evaluated.
         exhausted: whether the controller or the space had no more.
         best: at each trial that became the best by validation: its place, counted from one, and its validation and

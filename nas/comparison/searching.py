@@ -83,7 +83,7 @@ def _found(search: Search, plan: Plan, entry: Entry) -> Found:
         controller=entry.label,
         data=plan.settings.data,
         seed=plan.settings.seed,
-        task=plan.task.fingerprint(),
+        task=plan.identity,
         trials=len(records),
         exhausted=search.exhausted,
         best=tuple(best),

@@ -59,6 +59,11 @@ class Plan:
     device: str
     column: Column | None = None
 
+    @cached_property
+    def identity(self) -> str:
+        """A short text that changes with the data, their split, the metric, and the networks of the space."""
+        return f"{self.task.fingerprint()}-{self.space.fingerprint()}"
+
     def header(self) -> dict[str, Any]:
         """What the store remembers the study by."""
         return {

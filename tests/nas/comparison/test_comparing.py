@@ -290,7 +290,7 @@ def test_a_damaged_file_says_so(toy):
     found = compare(toy, seeds=1)
     file = found.path / FILE
     text = file.read_text()
-    for broken in (text.replace('"best"', '"bset"', 1), "no json\n", "[1]\n"):
+    for broken in (text.replace('"best":', '"bset":', 1), "no json\n", "[1]\n"):
         file.write_text(broken)
         with pytest.raises(RunError, match=r"is damaged \(.*\); delete it to begin anew"):
             compare(toy, seeds=1)
