@@ -7,16 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from nas.controllers.base import Counted, Problem, Trial, at_least
 from nas.controllers.candidates import CANDIDATES
-from nas.controllers.evidence import ScoreOf, Scores
-from nas.controllers.surrogate import Surrogate, targets
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 
 if TYPE_CHECKING:
+    from nas.controllers.evidence import ScoreOf
+    from nas.controllers.surrogate import Surrogate
     from nas.predictors.encoder import Extra
     from nas.predictors.transfer import Experience
 
@@ -101,6 +99,8 @@ class BO(Counted):
         self._fine: Surrogate | None = None
 
     def _surrogate(self, *extras: Extra) -> Surrogate:
+        from nas.controllers.surrogate import Surrogate
+
         options: dict[str, Any] = {}
         if self._experience is not None:
             extras = (*extras, self._experience.features)
@@ -176,9 +176,11 @@ class BO(Counted):
         return network in self._known or network in self._pending
 
     def _modelled(self, rng: random.Random) -> Any:
+        from nas.controllers.surrogate import targets
+
         known = list(self._known)
         learned = targets(list(self._known.values()), self.problem.objectives, rng)
-        best_first = [known[i] for i in np.argsort(-learned.sum(1), kind="stable")]
+        best_first = [known[i] for i in (-learned.sum(1)).argsort(kind="stable")]
         found = {**self._candidates(best_first, rng), **{a: a for a in self._promising}}
         for network in (*known, *self._pending):
             found.pop(network, None)
@@ -187,13 +189,15 @@ class BO(Counted):
         pool = list(found)
         worth = self._coarse.worth(pool, known, learned, self._pending, rng)
         if self._scored is not None:
-            pool = [pool[i] for i in np.argsort(-worth, kind="stable")[: self._shortlist]]
+            pool = [pool[i] for i in (-worth).argsort(kind="stable")[: self._shortlist]]
             worth = self._with_scores(known).worth(pool, known, learned, self._pending, rng)
-        return found[pool[int(np.argmax(worth))]]
+        return found[pool[int(worth.argmax())]]
 
     def _with_scores(self, known: Sequence[Any]) -> Surrogate:
         """One that knows scores too, scaled by those of the first architectures."""
         if self._fine is None:
+            from nas.controllers.evidence import Scores
+
             assert self._scored is not None
             score, columns = self._scored
             self._fine = self._surrogate(Scores(score, known[: self._startup], columns))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from nas.searchspace.encodings import text
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
 
@@ -32,6 +31,8 @@ def some(space: Space[Any], seed: int) -> Candidates:
     The random ones are drawn anew only when twice as many architectures are known: most of the work of a proposal is
     writing new candidates as numbers.
     """
+    from nas.searchspace.encodings import text  # needs NumPy, which listing the controllers must not load
+
     drawn, near = dict[int, dict[Any, Any]](), dict[Any, dict[Any, Any]]()
 
     def generate(known: Sequence[Any], rng: random.Random) -> Mapping[Any, Any]:

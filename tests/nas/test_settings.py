@@ -29,9 +29,10 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
       for name in ("data", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity",
-                   "evaluator", "table", "screen", "sharing", "batches", "precision")),
+                   "evaluator", "table", "screen", "sharing", "batches", "precision", "choose")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
+    ("choose", "posteriori", "unknown choose 'posteriori'; did you mean 'posterior'\\? known: best, posterior"),
     ("evaluator", "share", "unknown evaluator 'share'; did you mean 'shared'\\? known: proxy:NAME, shared, train"),
     ("evaluator", "proxy:grad-sign", "unknown proxy 'grad-sign'; did you mean 'gradsign'\\? known: "),
     ("evaluator", "proxy:short:x", "a short training is named short or short:EPOCHS, such as short:20; got 'short:x'"),

@@ -22,7 +22,7 @@ LEVELS: tuple[Level, ...] = ("node", "graph")
 FEATURES, OUTPUTS, ITEMS = 40, 3, 12
 MOST = 2
 """Networks of a space."""
-LARGEST = {"agnn": 20_000, "design": 30_000, "nasbench-graph": 150_000}
+LARGEST = {"agnn": 20_000, "design": 30_000, "nasbench-graph": 150_000, "nasbench-graph-proteins": 150_000}
 
 
 def small(level: Level, target: Target, seed: int = 0) -> Task:

@@ -14,6 +14,7 @@ from nas.export.files import export
 from nas.searchspace import BadInput, RunError, Space
 from nas.searchspace.operators import OPERATORS, operator
 from nas.searchspace.source import module
+from nas.searchspace.spaces.registry import SPACES
 from tests.nas.export.made import VARIED, alone, everything, exported, one
 from tests.searchspace.declared import NODE, TASKS
 
@@ -58,7 +59,7 @@ def test_every_space_and_operator_in_a_fresh_process(written: tuple[Path, list[s
 
 def test_all_of_them_have_programs(written: tuple[Path, list[str]]) -> None:
     folder, names = written
-    assert len(names) == len(VARIED) + 6
+    assert len(names) == len(VARIED) + 2 * len(SPACES.names())
     assert {name for name, _ in VARIED} == set(OPERATORS)
     for name in names:
         described = json.loads((folder / name / "architecture.json").read_text())
