@@ -37,8 +37,8 @@ class BO(Counted):
     expected hypervolume improvement is taken; of more, a random weighting for each proposal. While proposals are out,
     what is near them is worth less (local penalisation), or, with Thompson sampling, another draw spreads them.
 
-    White, Neiswanger and Savani, "BANANAS", AAAI 2021 (arXiv 1910.11858) compare the parts; the default ones are those
-    that did best in ``experiments/search_quality``.
+    White, Neiswanger and Savani, "BANANAS", AAAI 2021 (arXiv 1910.11858) compare the parts; what they are worth here is
+    measured in ``experiments/search_quality``.
 
     Args:
         predictor: ``gp``, ``forest``, ``ensemble`` or ``gnn``, see ``nas.predictors``.
