@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -235,6 +236,17 @@ class Settings:
                 raise unknown("setting", name, known)
         unlimited = {"trials": None} if values.get("seconds") is not None else {}
         return Settings(**{**unlimited, **values})
+
+
+def option(text: str) -> tuple[str, Any] | None:
+    """What ``KEY=VALUE`` says, the value being JSON or else text; None if it is not written so."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        return None
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
 
 
 def proxy_of(evaluator: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -293,15 +292,13 @@ def _text(flag: str | None, given: dict[str, Any], key: str) -> str | None:
 
 
 def _options(texts: tuple[str, ...]) -> dict[str, Any]:
+    from nas.settings import option
+
     options = {}
     for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
+        if (said := option(text)) is None:
             raise BadInput(f"--option takes KEY=VALUE, such as population=50; got {text!r}")
-        try:
-            options[key] = json.loads(value)
-        except ValueError:
-            options[key] = value
+        options[said[0]] = said[1]
     return options
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from nas.controllers.registry import CONTROLLERS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
+from nas.settings import option
 
 RANDOM = "random"
 """What every comparison has: a method that does not beat it has shown nothing."""
@@ -51,13 +51,7 @@ def _entry(text: str) -> Entry:
     name, *parts = text.split(":")
     if name not in CONTROLLERS:
         raise unknown("controller", name, CONTROLLERS.names())
-    options = {}
-    for part in parts:
-        key, equals, value = part.partition("=")
-        if not key or not equals:
-            raise BadInput(f"options of a controller are written as NAME:KEY=VALUE:KEY=VALUE; got {text!r}")
-        try:
-            options[key] = json.loads(value)
-        except ValueError:
-            options[key] = value
-    return Entry(text, name, options)
+    options = [option(part) for part in parts]
+    if None in options:
+        raise BadInput(f"options of a controller are written as NAME:KEY=VALUE:KEY=VALUE; got {text!r}")
+    return Entry(text, name, dict(filter(None, options)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from nas.searchspace.errors import BadInput, RunError
 from nas.settings import Settings
-from nas.study.store import repair
+from nas.study.lines import append
 
 FREE = (
     *("data", "data_root", "controller", "controller_options", "objectives", "trials", "seconds", "seed"),
@@ -98,19 +97,7 @@ class Ledger:
         Raises:
             RunError: if the file cannot be written; the lines before are safe.
         """
-        try:
-            repair(self.file)
-            new = not self.file.exists() or not self.file.stat().st_size
-            rows = ([{"settings": self._shared()}] if new else []) + [asdict(found)]
-            with self.file.open("a", encoding="utf-8") as file:
-                file.write("".join(json.dumps(row) + "\n" for row in rows))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise RunError(
-                f"{self.file} cannot be written ({error.strerror or error}); what it holds is safe. Make room, then "
-                "give the same command again"
-            ) from error
+        append(self.file, {"settings": self._shared()}, asdict(found))
 
     def _shared(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self.settings).items() if name not in FREE}

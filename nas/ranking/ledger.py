@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from nas.searchspace.errors import BadInput, NasError, RunError
 from nas.searchspace.space import Space
-from nas.study.store import repair
+from nas.study.lines import append
 
 
 @dataclass(frozen=True)
@@ -122,18 +121,7 @@ class Ledger:
             "metrics": dict(scored.metrics),
             "reason": scored.reason,
         }
-        try:
-            repair(self.file)
-            new = not self.file.exists() or not self.file.stat().st_size
-            with self.file.open("a", encoding="utf-8") as file:
-                file.write("".join(json.dumps(row) + "\n" for row in ([dict(self.header)] if new else []) + [line]))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise RunError(
-                f"{self.file} cannot be written ({error.strerror or error}); what it holds is safe. Make room, then "
-                "give the same command again"
-            ) from error
+        append(self.file, self.header, line)
 
     def ours(self) -> bool:
         """Whether the file is there and was made with this header."""
