@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nas.predictors.transfer import Experience
 
 ACQUISITIONS = ("ei", "ucb", "thompson")
-STARTUP, EXPECTED = 10, 3
+STARTUP, EXPECTED = 10, 1
 """Architectures before the first model, without a prior and with one."""
 AMONG = 2
 """With a prior they are drawn among so many times as many, those of which most is expected."""
@@ -45,7 +45,7 @@ class BO(Counted):
         acquisition: ``ei``, ``ucb`` or ``thompson``.
         candidates: ``mutations`` of the best beside random ones, ``random`` ones alone, or ``all`` of a small space.
         startup: architectures before the first model, random ones; with a prior some of those that it expects most of.
-            None means 10, with a prior 3.
+            None means 10, with a prior 1.
         scores: names of proxies joined by commas, which score the ``shortlist`` most promising candidates before one is
             chosen.
         shortlist: so many.
