@@ -65,7 +65,7 @@ def compare(
     so does one with more controllers, data sets, seeds or trials.
     """
     with working("reading the data"):
-        from nas.api import finish_comparison, start_comparison
+        from nas.api.comparing import finish_comparison, start_comparison
 
         named = None if data is None else _listed(data)
         contest = start_comparison(

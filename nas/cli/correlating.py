@@ -51,7 +51,7 @@ def correlate(
     finished is saved: after Ctrl-C the same command goes on, and so does one with a larger --n or another --proxy.
     """
     with working("reading the data"):
-        from nas.api import finish_correlation, start_correlation
+        from nas.api.ranking import finish_correlation, start_correlation
 
         work, folder = start_correlation(data, space, proxies_named(named) or None, n, name, runs, given_flags(flags))
     from nas.ranking.correlation import held

@@ -67,7 +67,7 @@ def working(text: str) -> Status:
 def opened(run: str, runs: str | None) -> Result:
     """The result of a run so far."""
     with working("reading the run"):
-        from nas.api import open_run
+        from nas.api.searching import open_run
 
         return open_run(run, runs=runs)
 

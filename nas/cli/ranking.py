@@ -77,7 +77,7 @@ def rank(
 
         given = listed(Path(file))
     with working("reading the data"):
-        from nas.api import start_ranking
+        from nas.api.ranking import start_ranking
 
         proxies = proxies_named(named) or ("ntk-error",)
         work = start_ranking(data, space, proxies, n, given, by, out, given_flags(flags))
