@@ -12,7 +12,8 @@ from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 
 if TYPE_CHECKING:
-    from nas.predictors.transfer import Experience
+    from nas.diffusion.generator import Generator
+    from nas.predictors.transfer import Prior
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,24 @@ class Trial:
     stopped: int | None = None
 
 
+class Costs(Protocol):
+    """Costs of networks before they are trained, and limits of them.
+
+    Attributes:
+        limits: by name of a cost, the most that a network may have.
+    """
+
+    limits: dict[str, float]
+
+    def __call__(self, architecture: Any) -> Mapping[str, float] | None:
+        """By name; None if the network cannot be made."""
+        ...
+
+    def within(self, architecture: Any) -> bool:
+        """Whether it keeps to the limits."""
+        ...
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a controller is made for.
@@ -57,8 +76,10 @@ class Problem:
         task: for controllers that train something themselves; the others ignore it.
         scores: from names of proxies to what scores an architecture by them, and the names that its scores have; None
             where no network can be made.
-        experience: from the name of a table to what it knows of the space from other data sets; None where that is
-            not to be had.
+        experience: from the name of a table, or ``pretrained``, to what is expected of the space's architectures from
+            other data sets; None where that is not to be had.
+        generator: makes, or finds, a generator of the space; None leaves that to the controller.
+        costs: what is not to be proposed: it is told as a failure. None where there are no limits.
     """
 
     space: Space[Any]
@@ -66,7 +87,9 @@ class Problem:
     objectives: int = 1
     task: Task | None = None
     scores: Callable[[Sequence[str]], tuple[Callable[[Any], Mapping[str, float]], Sequence[str]]] | None = None
-    experience: Callable[[str], Experience] | None = None
+    experience: Callable[[str], Prior] | None = None
+    generator: Callable[[], Generator] | None = None
+    costs: Costs | None = None
 
     def rng(self, number: int) -> random.Random:
         """Random numbers for the ``number``-th proposal, whatever happened before it."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas.controllers.base import Counted, Problem, Trial, at_least
-from nas.controllers.candidates import CANDIDATES
+from nas.controllers.candidates import CANDIDATES, Candidates
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nas.controllers.evidence import ScoreOf
     from nas.controllers.surrogate import Surrogate
     from nas.predictors.encoder import Extra
-    from nas.predictors.transfer import Experience
+    from nas.predictors.transfer import Prior
 
 ACQUISITIONS = ("ei", "ucb", "thompson")
 STARTUP, EXPECTED = 10, 1
@@ -26,7 +26,8 @@ AMONG = 2
 EXPECTED_CANDIDATES = 500
 """So many of which most is expected are always candidates."""
 ATTEMPTS = 200
-"""Draws of a random architecture that is not known before a known one is taken."""
+"""So many random architectures are drawn for one that is not known and keeps to the limits, before any is taken; so many
+of the best candidates are looked at for one that keeps to them."""
 
 
 class BO(Counted):
@@ -43,14 +44,15 @@ class BO(Counted):
     Args:
         predictor: ``gp``, ``forest``, ``ensemble`` or ``gnn``, see ``nas.predictors``.
         acquisition: ``ei``, ``ucb`` or ``thompson``.
-        candidates: ``mutations`` of the best beside random ones, ``random`` ones alone, or ``all`` of a small space.
+        candidates: ``mutations`` of the best beside random ones, ``random`` ones alone, ``all`` of a small space, or
+            what ``diffusion`` generates, guided by what is known; or a generator of one's own.
         startup: architectures before the first model, random ones; with a prior some of those that it expects most of.
             None means 10, with a prior 1.
         scores: names of proxies joined by commas, which score the ``shortlist`` most promising candidates before one is
             chosen.
         shortlist: so many.
         prior: name of a table, such as ``nasbench-graph``, from which is learned how architectures did on other data
-            sets, the more a data set resembles the one at hand.
+            sets, the more a data set resembles the one at hand; or ``pretrained``, which comes with this package.
     """
 
     multi_objective: ClassVar[bool] = True
@@ -61,7 +63,7 @@ class BO(Counted):
         *,
         predictor: str = "gp",
         acquisition: str = "ei",
-        candidates: str = "mutations",
+        candidates: str | Candidates = "mutations",
         startup: int | None = None,
         scores: str = "",
         shortlist: int = 16,
@@ -71,13 +73,15 @@ class BO(Counted):
         startup = (EXPECTED if prior else STARTUP) if startup is None else startup
         at_least(1, startup=startup)
         at_least(2, shortlist=shortlist)
-        texts = {"predictor": predictor, "acquisition": acquisition, "candidates": candidates}
+        texts = {"predictor": predictor, "acquisition": acquisition}
+        if not callable(candidates):
+            texts["candidates"] = candidates
         for name, value in {**texts, "scores": scores, "prior": prior}.items():
             if not isinstance(value, str):
                 raise BadInput(f"the option {name!r} of a controller must be text; got {value!r}")
         if acquisition not in ACQUISITIONS:
             raise unknown("acquisition", acquisition, ACQUISITIONS)
-        if candidates not in CANDIDATES:
+        if not callable(candidates) and candidates not in CANDIDATES:
             raise unknown("candidate generator", candidates, CANDIDATES)
         if problem.objectives > 1 and acquisition != "ei":
             raise BadInput(
@@ -92,7 +96,7 @@ class BO(Counted):
         self._startup, self._shortlist = startup, shortlist
         self._experience = self._experienced(prior) if prior else None
         self._scored = self._scorer(scores) if scores else None
-        self._candidates = CANDIDATES[candidates](self.space, problem.seed)
+        self._candidates = candidates if callable(candidates) else CANDIDATES[candidates](problem)
         self._known: dict[Any, tuple[float, ...] | None] = {}
         self._pending: list[Any] = []
         self._coarse = self._surrogate()
@@ -107,7 +111,7 @@ class BO(Counted):
             options = {"linear": 1} if self._predictor == "gp" else {}
         return Surrogate(self.problem, self._predictor, self._acquisition, extras, **options)
 
-    def _experienced(self, prior: str) -> Experience:
+    def _experienced(self, prior: str) -> Prior:
         if self.problem.experience is None:
             raise BadInput(f"prior {prior} needs a study, which knows the data set; leave it out here")
         return self.problem.experience(prior)
@@ -162,14 +166,19 @@ class BO(Counted):
     @cached_property
     def _promising(self) -> list[Any]:
         """Those of which most is expected before anything was tried, best first."""
-        return [] if self._experience is None else list(self._experience.first(EXPECTED_CANDIDATES))
+        if self._experience is None:
+            return []
+        return list(filter(self._allowed, self._experience.first(EXPECTED_CANDIDATES)))
 
     def _random(self, rng: random.Random) -> Any:
         for _ in range(ATTEMPTS):
             drawn = self.space.sample(rng)
-            if not self._taken(self.space.canonical(drawn)):
+            if not self._taken(self.space.canonical(drawn)) and self._allowed(drawn):
                 break
         return drawn
+
+    def _allowed(self, architecture: Any) -> bool:
+        return self.problem.costs is None or self.problem.costs.within(architecture)
 
     def _taken(self, architecture: Any) -> bool:
         network = self.space.canonical(architecture)
@@ -180,8 +189,7 @@ class BO(Counted):
 
         known = list(self._known)
         learned = targets(list(self._known.values()), self.problem.objectives, rng)
-        best_first = [known[i] for i in (-learned.sum(1)).argsort(kind="stable")]
-        found = {**self._candidates(best_first, rng), **{a: a for a in self._promising}}
+        found = {**self._candidates(self._known, learned, rng), **{a: a for a in self._promising}}
         for network in (*known, *self._pending):
             found.pop(network, None)
         if not found:
@@ -191,7 +199,8 @@ class BO(Counted):
         if self._scored is not None:
             pool = [pool[i] for i in (-worth).argsort(kind="stable")[: self._shortlist]]
             worth = self._with_scores(known).worth(pool, known, learned, self._pending, rng)
-        return found[pool[int(worth.argmax())]]
+        best = (found[pool[i]] for i in (-worth).argsort(kind="stable")[:ATTEMPTS])
+        return next(filter(self._allowed, best), None) or self._random(rng)
 
     def _with_scores(self, known: Sequence[Any]) -> Surrogate:
         """One that knows scores too, scaled by those of the first architectures."""

@@ -22,6 +22,7 @@ CONTROLLERS = Registry(
         "agnn": "nas.controllers.agnn:AGNN",
         "reinforce": "nas.controllers.reinforce:Reinforce",
         "bo": "nas.controllers.bo:BO",
+        "diffusion": "nas.controllers.diffusion:Diffusion",
         "tpe": "nas.controllers.optuna_samplers:TPE",
         "gp": "nas.controllers.optuna_samplers:GP",
         "nsga2": "nas.controllers.optuna_samplers:NSGA2",

@@ -72,23 +72,30 @@ class Surrogate:
         deviations = np.maximum(np.stack([deviation for _, deviation in said]), LEAST)
         first = self._predictors[0]
         best = float(first.expected(known)[0].max())  # as predicted: the best that was measured was lucky, too
-        if len(said) == 2:
-            reference = targets.min(0) - WORSE * (targets.max(0) - targets.min(0))
-            worth = expected_hypervolume_improvement(means, deviations, front(targets), reference)
+        if len(said) == 2 or self._acquisition == "ei":
+            worth = improvement(means, deviations, targets, best)
         else:
-            worth = self._of_one(means[0], deviations[0], best, rng)
+            worth = self._of_one(means[0], deviations[0], rng)
         if out and self._acquisition != "thompson":
             worth = positive(worth) * _elsewhere(first, out, pool, means[0], best)
         return worth
 
-    def _of_one(self, mean: Array, deviation: Array, best: float, rng: random.Random) -> Array:
-        match self._acquisition:
-            case "ei":
-                return expected_improvement(mean, deviation, best)
-            case "ucb":
-                return upper_bound(mean, deviation)
-            case _:
-                return thompson(mean, deviation, rng)
+    def _of_one(self, mean: Array, deviation: Array, rng: random.Random) -> Array:
+        return upper_bound(mean, deviation) if self._acquisition == "ucb" else thompson(mean, deviation, rng)
+
+
+def improvement(means: Array, deviations: Array, targets: Array, best: float) -> Array:
+    """``[items]``, how much is expected to be gained: over ``best``, or in the hypervolume of two objectives.
+
+    Args:
+        means, deviations: ``[predictors, items]``.
+        targets: ``[known, predictors]``, see :func:`targets`.
+        best: of the one objective.
+    """
+    if len(means) == 1:
+        return expected_improvement(means[0], deviations[0], best)
+    reference = targets.min(0) - WORSE * (targets.max(0) - targets.min(0))
+    return expected_hypervolume_improvement(means, deviations, front(targets), reference)
 
 
 def targets(values: Sequence[tuple[float, ...] | None], objectives: int, rng: random.Random) -> Array:
@@ -97,13 +104,18 @@ def targets(values: Sequence[tuple[float, ...] | None], objectives: int, rng: ra
     Normal scores of each objective; of three or more those of a random weighting, as in Knowles, "ParEGO", IEEE TEC
     2006.
     """
-    rows = np.array([of or (-math.inf,) * objectives for of in values])
-    scores = np.stack([normal_scores(column) for column in rows.T], axis=1)
+    scores = scored(values, objectives)
     if objectives < 3:
         return scores
     weights = np.random.default_rng(rng.getrandbits(64)).dirichlet(np.ones(objectives))
     weighted: Array = (weights * (scores - scores.max(0))).min(1) + 0.05 * (weights * scores).sum(1)
     return normal_scores(weighted)[:, None]
+
+
+def scored(values: Sequence[tuple[float, ...] | None], objectives: int) -> Array:
+    """``[known, objectives]``, normal scores of each objective, a failed trial being the worst."""
+    rows = np.array([of or (-math.inf,) * objectives for of in values])
+    return np.stack([normal_scores(column) for column in rows.T], axis=1)
 
 
 def front(points: Array) -> Array:

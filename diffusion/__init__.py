@@ -1,1 +1,1 @@
-"""Diffusion models that generate architectures. Nothing here yet."""
+"""Diffusion models that generate architectures of any declared space, guided by predictors."""

@@ -13,7 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nas.api import compare, correlate, open_run, rank, resume, search
+    from nas.api.comparing import compare
+    from nas.api.generating import generate, pretrain
+    from nas.api.ranking import correlate, rank
+    from nas.api.searching import open_run, resume, search
     from nas.controllers.base import Trial
     from nas.data import load
     from nas.result import Result
@@ -38,7 +41,10 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "nas.api": ("compare", "correlate", "open_run", "rank", "resume", "search"),
+    "nas.api.comparing": ("compare",),
+    "nas.api.generating": ("generate", "pretrain"),
+    "nas.api.ranking": ("correlate", "rank"),
+    "nas.api.searching": ("open_run", "resume", "search"),
     "nas.controllers.base": ("Trial",),
     "nas.data": ("load",),
     "nas.result": ("Result",),
@@ -81,11 +87,13 @@ __all__ = [
     "constant",
     "correlate",
     "earlier",
+    "generate",
     "integer",
     "load",
     "nested",
     "open_run",
     "operator",
+    "pretrain",
     "rank",
     "real",
     "repeat",

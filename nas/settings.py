@@ -81,6 +81,8 @@ class Settings:
         class_weights: whether the loss weighs classes by the inverse of their frequency.
         trial_seconds: limit of one training; None means none.
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
+        max_params: the most trainable parameters: what has more is not trained, and takes no place in the budget.
+        max_latency: the longest forward pass over the validation split, in seconds; likewise.
         storage: URL of an Optuna storage; None means a journal file in the run's folder.
         choose: how the architecture to take is chosen of the finished trials: ``best`` is the best as measured,
             ``posterior`` the best as a predictor expects it from all trials, see ``nas.study.choosing``; its weights
@@ -118,6 +120,8 @@ class Settings:
     class_weights: bool = False
     trial_seconds: float | None = None
     trial_memory: int | None = None
+    max_params: float | None = None
+    max_latency: float | None = None
     storage: str | None = None
     choose: str = "best"
     keep: int = 5
@@ -148,7 +152,7 @@ class Settings:
                 _check_number(name, getattr(self, name), int, 1)
         if self.pool is not None:
             _check_number("pool", self.pool, int, 2)
-        for name in ("seconds", "trial_seconds"):
+        for name in ("seconds", "trial_seconds", "max_params", "max_latency"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
         named = {"fidelity": FIDELITIES, "batches": BATCHES, "precision": PRECISIONS, "choose": CHOICES}
@@ -165,6 +169,12 @@ class Settings:
     def proxy(self) -> str | None:
         """The proxy that is the evaluator; None where another one is."""
         return proxy_of(self.evaluator)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The most that a network may have, by the name of the cost."""
+        given = {"params": self.max_params, "latency": self.max_latency}
+        return {name: limit for name, limit in given.items() if limit is not None}
 
     @property
     def screens(self) -> tuple[str, ...]:

@@ -52,10 +52,15 @@ class Committee:
 
     All members are trained at once, in one compiled loop of full batches.
 
+    Attributes:
+        weights: of all members once it has learned, each array with members as its first axis.
+
     Args:
         network: what a member is.
         seed: of the weights and the shares.
     """
+
+    weights: Any
 
     def __init__(self, network: Network, seed: int = 0) -> None:
         self._network, self._seed = network, seed % 2**32
@@ -71,7 +76,7 @@ class Committee:
         weights = np.zeros((members, size), np.float32)
         weights[:, :items] = seen / seen.sum(1, keepdims=True)
         key = jax.random.key(self._seed)
-        self._weights = _train(self._network, key, filled, _filled(targets.astype(np.float32), size), weights, items)
+        self.weights = _train(self._network, key, filled, _filled(targets.astype(np.float32), size), weights, items)
         self._noise, self._factor = self._judged(self._said(inputs, items), seen, targets)
 
     def predict(self, inputs: Any) -> tuple[Array, Array]:
@@ -97,7 +102,7 @@ class Committee:
             part = jax.tree.map(lambda array: array[first : first + LARGEST], inputs)  # noqa: B023
             count = min(LARGEST, items - first)
             filled = jax.tree.map(lambda array: _filled(array, _size(count)), part)  # noqa: B023
-            parts.append(np.asarray(_ask(self._network, self._weights, filled), np.float64)[:, :count])
+            parts.append(np.asarray(_ask(self._network, self.weights, filled), np.float64)[:, :count])
         return np.concatenate(parts, axis=1)
 
 

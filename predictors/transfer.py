@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,18 @@ SINGLE = 0.3
 """What a source may add on its own, beside the weighted mean of all of them."""
 EVEN = 0.3
 """So much of that is shared evenly: which sources turn out to be of use cannot be said for sure."""
+
+
+class Prior(Protocol):
+    """What is expected of architectures on a data set before any was tried there."""
+
+    def features(self, architectures: Sequence[Any]) -> Array:
+        """``[items, numbers]``, of which a predictor learns weights; larger promises more."""
+        ...
+
+    def first(self, n: int) -> Sequence[Any]:
+        """So many architectures, those of which most is expected, best first."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from nas.data.places import data_folders
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-BUDGETS = {"--trials": "2", "--seeds": "1", "--epochs": "2"}
+BUDGETS = {"--trials": "2", "--seeds": "1", "--epochs": "2", "--n": "3", "--workers": "1"}
 """What the documented commands are cut down to."""
 TABLE = any((folder / "nasbench_graph").is_dir() for folder in data_folders(None))
 """Whether commands on a table can run."""
@@ -33,7 +33,7 @@ def commands(block: str) -> list[list[str]]:
         if words[:1] != ["nas"] or words[1:2] == ["dashboard"]:
             continue
         small = [BUDGETS.get(before, word) for before, word in zip(["", *words], words, strict=False)]
-        if words[1] in ("search", "compare") and not {"--epochs", "--table"} & {*words}:
+        if words[1] in ("search", "compare", "correlate") and not {"--epochs", "--table"} & {*words}:
             small += ["--epochs", "2"]
         found.append(small[1:])
     return found

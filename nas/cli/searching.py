@@ -116,6 +116,8 @@ TOP = 10
     "--class-weights/--no-class-weights", default=None, help="Weigh classes by the inverse of their frequency."
 )
 @click.option("--trial-seconds", type=float, help="Limit of one training.")
+@click.option("--max-params", type=float, metavar="N", help="What has more trainable parameters is not trained.")
+@click.option("--max-latency", type=float, metavar="SECONDS", help="Nor what takes longer for the validation split.")
 @click.option("--trial-memory", type=int, metavar="MIB", help="Limit of one training.  [default: most of what is free]")
 @click.option(
     "--option",
@@ -123,6 +125,12 @@ TOP = 10
     multiple=True,
     metavar="KEY=VALUE",
     help="An option of the controller, such as population=50. May be given several times.",
+)
+@click.option(
+    "--pretrained",
+    is_flag=True,
+    help="Begin with what the controller diffusion expects from other data sets, in the space nasbench-graph; both are "
+    "the default with this flag.",
 )
 @click.option(
     "--choose",
@@ -152,6 +160,8 @@ def search(config: str | None, name: str | None, runs: str | None, as_json: bool
     name = _text(name, given, "name")
     runs = _text(runs, given, "runs")
     flags["controller_options"] = _options(flags.pop("options")) or None
+    if flags.pop("pretrained"):
+        _pretrained(flags, given)
     given |= {key: value for key, value in flags.items() if value not in (None, ())}
 
     from nas.settings import Settings
@@ -163,7 +173,7 @@ def search(config: str | None, name: str | None, runs: str | None, as_json: bool
     if name is not None and (folder := RunFolder(runs_root(runs), name)).exists():
         folder.create(settings)  # says that it exists, before the data is read
     with working("reading the data"):
-        from nas.api import default_name, run_new
+        from nas.api.searching import default_name, run_new
         from nas.study.plan import make_plan
 
         plan = make_plan(settings)
@@ -191,7 +201,7 @@ def resume(run: str, trials: int | None, seconds: float | None, runs: str | None
         seconds=settings.seconds if seconds is None else seconds,
     )
     with working("reading the data"):
-        from nas.api import run_on
+        from nas.api.searching import run_on
         from nas.study.plan import plan_of_run
 
         plan = plan_of_run(run, settings)
@@ -209,6 +219,7 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     for note in plan.task.notes:
         console.print(f"note: {note}", style="yellow", markup=False)
     try:
+        _made_generator(plan)
         with SearchProgress(console, plan.settings, plan.objectives) as watcher:
             result: Result = run(watcher)
     except KeyboardInterrupt:
@@ -245,6 +256,21 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     return 0
 
 
+def _made_generator(plan: Plan) -> None:
+    """Train the generator of the space now, with a bar, where the search needs one and there is none."""
+    options = plan.settings.controller_options
+    if plan.settings.controller != "diffusion" and options.get("candidates") != "diffusion":
+        return
+    from nas.cli.progress import counter
+    from nas.study.generating import generator_of
+
+    with counter("steps", stderr()) as progress:
+        bar = progress.add_task("training a generator of the space, once", total=None, visible=False)
+        generator_of(
+            plan.space, told=lambda done, total, _: progress.update(bar, completed=done, total=total, visible=True)
+        )
+
+
 def _interrupted(plan: Plan, folder: RunFolder, as_json: bool) -> int:
     from nas.result import Result
 
@@ -271,6 +297,14 @@ def _say(result: Result, as_json: bool) -> None:
         print_trials(result, top, "Pareto front" if several else best)
         click.echo()
         print_architecture(result, top[0].trial.number)
+
+
+def _pretrained(flags: dict[str, Any], given: dict[str, Any]) -> None:
+    """What the flag stands for."""
+    flags["controller_options"] = {**(flags["controller_options"] or {}), "pretrained": True}
+    for name, value in {"controller": "diffusion", "space": "nasbench-graph"}.items():
+        if flags.get(name) is None and name not in given:
+            flags[name] = value
 
 
 def _config(file: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def _in_memory(plan: Plan) -> Search:
         objectives=plan.objectives,
         controller=plan.made_controller(),
         store=InMemory(),
+        costs=plan.costs(),
     )
     search.run(plan.executor())
     return search

@@ -43,7 +43,7 @@ def evaluate(job: Job, task: Task) -> Outcome:
         with memory_limit(job.memory, job.device):
             scored = scores(job, task) if job.proxies else {}
             if not job.trains:
-                costs = _costs_alone(job, task)
+                costs = costs_alone(job.source, task, job.device, job.latency)
                 return Outcome(scored | costs, time.monotonic() - begin)
             trained, metrics, batches = _measured(job, task, begin, weights)
     except Failed as failure:
@@ -94,15 +94,15 @@ def _measured(
     return trained, trained.metrics | costs | shared | dict(fit.metrics), fit.batches
 
 
-def _costs_alone(job: Job, task: Task) -> dict[str, float]:
-    """What the network costs, with fresh weights."""
+def costs_alone(source: str, task: Task, device: str, latency: bool = True) -> dict[str, float]:
+    """What a network costs, with fresh weights: ``params``, ``bytes`` and, where it is wanted, ``latency``."""
     with torch.random.fork_rng(devices=[]):
-        model = load(job.source)().to(job.device)
+        model = load(source)().to(device)
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
         "bytes": float(sum(t.numel() * t.element_size() for t in model.state_dict().values())),
     }
-    return costs | ({"latency": latency_of(model, without_preparation(task))} if job.latency else {})
+    return costs | ({"latency": latency_of(model, without_preparation(task))} if latency else {})
 
 
 def latency_of(model: torch.nn.Module, task: Task) -> float:

@@ -34,11 +34,11 @@ def experience(table: str, root: str | None, space: Space[Any], task: Task) -> E
     found = find(table, root)
     same = [found.column(name) for name in found.datasets if name == task.name.lower()]
     columns = [found.column(name) for name in found.datasets if name != task.name.lower()]
-    sources = [c for c in columns if c.network is not None and c.links is not None and _whole(c)]
+    sources = [c for c in columns if c.network is not None and c.links is not None and whole(c)]
     if not sources or not _covers(sources[0], space):
         of = f"it knows networks of the space {sources[0].space.name}" if sources else "it knows no other data set"
         raise BadInput(f"the table {table} cannot be the prior of a search in {space.name}: {of}")
-    scores = np.stack([_scores(column) for column in sources], axis=1)
+    scores = np.stack([quality(column) for column in sources], axis=1)
     row, network, theirs = sources[0].row, sources[0].network, sources[0].space
     assert network is not None
     more = space.every_knob().keys() - theirs.every_knob().keys()
@@ -68,7 +68,8 @@ def experience(table: str, root: str | None, space: Space[Any], task: Task) -> E
     )
 
 
-def _whole(column: Column) -> bool:
+def whole(column: Column) -> bool:
+    """Whether the quality of all its networks is known."""
     return all(np.isfinite(column.numbers[f"{split}_{column.task.metric}"]).all() for split in ("valid", "test"))
 
 
@@ -80,7 +81,7 @@ def _covers(column: Column, space: Space[Any]) -> bool:
         return False
 
 
-def _scores(column: Column) -> NDArray[Any]:
+def quality(column: Column) -> NDArray[Any]:
     """``[rows]``, larger is better."""
     sign = 1 if METRICS[column.task.metric].larger_is_better else -1
     splits = (column.numbers[f"{split}_{column.task.metric}"] for split in ("valid", "test"))

@@ -6,9 +6,10 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.controllers.base import Controller, Problem
+from nas.controllers.diffusion import PRETRAINED
 from nas.controllers.registry import CONTROLLERS, create
 from nas.data import load
 from nas.data.catalogue import CATALOGUE
@@ -28,6 +29,7 @@ from nas.searchspace.spaces.registry import SPACES, find
 from nas.searchspace.task import Task
 from nas.settings import POOL, Settings
 from nas.study import fidelity
+from nas.study.costs import Costs
 from nas.study.experience import experience
 from nas.study.fitting import check_fits
 from nas.study.folder import RunFolder
@@ -35,6 +37,10 @@ from nas.study.objectives import Objective, check_proxy, parse
 from nas.study.screening import Scorer, cheap, scorer, screened, some_sources
 from nas.study.search import Search, Watcher
 from nas.study.store import Store, repair
+
+if TYPE_CHECKING:
+    from nas.diffusion.generator import Generator
+    from nas.predictors.transfer import Prior
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,26 @@ class Plan:
             len(self.objectives),
             self.task,
             scores=None if self.column is not None else self._scores,
-            experience=lambda table: experience(table, self.settings.data_root, self.space, self.task),
+            experience=self._prior,
+            generator=self._generator,
+            costs=self.costs() if self.settings.limits else None,
         )
+
+    def costs(self, names: Sequence[str] = ()) -> Costs:
+        """Of networks before they are trained; with the limits that the user set."""
+        return Costs(self.space, self.task, self.device, names, self.settings.limits, self.column)
+
+    def _prior(self, name: str) -> Prior:
+        if name == PRETRAINED:
+            from nas.study.promise import promise
+
+            return promise(self.space, self.task)
+        return experience(name, self.settings.data_root, self.space, self.task)
+
+    def _generator(self) -> Generator:
+        from nas.study.generating import generator_of
+
+        return generator_of(self.space)
 
     def _scores(self, proxies: Sequence[str]) -> tuple[Scorer, list[str]]:
         return scorer(self.space, self.task, self.settings, self.objectives, proxies, self.device)
@@ -180,6 +204,9 @@ def _plan_on_table(settings: Settings, data: Any, space: Any, controller: Any, t
             raise BadInput(
                 f"the table {settings.table} has no {objective.name} on {column.task.name}; it has {', '.join(known)}"
             )
+    for name in settings.limits:
+        if name not in column.numbers:
+            raise BadInput(f"max_{name} limits what the table {settings.table} does not have on {column.task.name}")
     chosen = settings.controller if controller is None else controller
     plan = Plan(settings, column.task, theirs.for_task(column.task), objectives, chosen, "cpu", column)
     if not to_read:
@@ -272,5 +299,6 @@ def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None
         folder=folder if plan.column is None else None,
         device=plan.device,
         memory=memory,
+        costs=plan.costs(),
         watcher=watcher,
     )

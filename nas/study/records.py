@@ -15,9 +15,18 @@ FINAL = (FROM_SCRATCH, LOOKED_UP)
 """The evaluators whose numbers are final: nothing is trained after such a search."""
 
 
+REFUSED = -1
+"""Of a proposal beyond the limits, in place of a trial's number."""
+
+
 @dataclass(frozen=True)
 class Repeat:
-    """A proposal that was a known network, answered from memory: no training, no place in the budget."""
+    """A proposal that is not trained and has no place in the budget.
+
+    Attributes:
+        architecture: what was proposed.
+        of: the trial that says how good it is, the network being known; or ``REFUSED``, which is told as a failure.
+    """
 
     architecture: Any
     of: int

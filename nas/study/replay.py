@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nas.controllers.base import Controller
-from nas.study.records import Record, Repeat
+from nas.controllers.base import Controller, Trial
+from nas.study.records import REFUSED, Record, Repeat
 
 
 def tell_repeat(controller: Controller, repeat: Repeat, records: Sequence[Record]) -> None:
-    """Answer a proposal of a known network with what is known of it."""
-    controller.tell([replace(records[repeat.of].trial, architecture=repeat.architecture)])
+    """Answer a proposal that is not trained with what is known of it."""
+    if repeat.of == REFUSED:
+        controller.tell([Trial(REFUSED, repeat.architecture, None, reason="beyond the limits")])
+    else:
+        controller.tell([replace(records[repeat.of].trial, architecture=repeat.architecture)])
 
 
 def retell(controller: Controller, record: Record, records: Sequence[Record]) -> None:

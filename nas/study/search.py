@@ -21,18 +21,21 @@ from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import WARM_UP, Settings, proxy_of
+from nas.study.costs import Costs
 from nas.study.fidelity import bracket, rungs
 from nas.study.finals import finalists, untrained
 from nas.study.folder import RunFolder
 from nas.study.keeping import Keeper
 from nas.study.objectives import Objective, measured
-from nas.study.records import FROM_SCRATCH, Record, Repeat, searched
+from nas.study.records import FROM_SCRATCH, REFUSED, Record, Repeat, searched
 from nas.study.replay import retell, tell_repeat
 from nas.study.sharing import Lenders
 from nas.study.store import InMemory, Store
 
 IN_A_ROW = 50
 """Known networks a controller may propose one after the other before the study draws an unknown one itself."""
+LIMITED = 500
+"""The same, of networks that are known or beyond the limits."""
 LISTED = 300_000
 """Spaces up to this size are listed to find the last unknown networks."""
 
@@ -115,6 +118,7 @@ class Search:
         device: str = "cpu",
         memory: int | None = None,
         watcher: Watcher | None = None,
+        costs: Costs | None = None,
     ) -> None:
         self.space, self.task, self.settings = space, task, settings
         self.objectives = tuple(objectives)
@@ -123,6 +127,7 @@ class Search:
         self.exhausted = False
         self._store, self._folder, self._device, self._memory = store, folder, device, memory
         self._watcher: Watcher = watcher or Silent()
+        self._costs = costs or Costs(space, task, device)
         self._keeper = None if folder is None else Keeper(folder, settings.keep, self.records)
         self._searched = searched(self.records)
         self._known: dict[Any, Record] = {space.canonical(r.trial.architecture): r for r in self._searched}
@@ -154,6 +159,7 @@ class Search:
         try:
             with executor:
                 self._evaluate(executor, self._next)
+                self._tell_refused()
                 best = finalists(self.records, self.settings.keep)
                 left = untrained(self.records, self.settings.keep, self.space)
                 if left:
@@ -165,6 +171,18 @@ class Search:
                 if running.weights is not None:
                     running.weights.unlink(missing_ok=True)
             self._running.clear()
+
+    def _tell_refused(self) -> None:
+        """Say how many proposals the limits cost.
+
+        Raises:
+            RunError: if no network keeps to them.
+        """
+        refused = sum(repeat.of == REFUSED for record in self.records for repeat in record.repeats)
+        if refused:
+            self._watcher.noted(f"{refused:,} proposals were not trained: they do not have {self._costs}")
+        if self._costs.limits and not self.records:
+            raise RunError(f"no network with {self._costs} was found in the space {self.space.name}; raise the limit")
 
     def elapsed(self) -> float:
         """Seconds of searching so far, interruptions left out; where they are simulated, those of the trainings."""
@@ -250,7 +268,7 @@ class Search:
     def _propose(self) -> _Running | None:
         """A network that is not known yet; None when the controller or the space has no more."""
         repeats: list[Repeat] = []
-        for _ in range(IN_A_ROW):
+        for _ in range(LIMITED if self._costs.limits else IN_A_ROW):
             asked = self.controller.ask(1)
             if not asked:
                 return None
@@ -261,6 +279,9 @@ class Search:
                 self._tell_repeat(repeats[-1])
             elif key in self._running:
                 self._running[key].again.append(architecture)
+            elif not self._costs.within(key):
+                repeats.append(Repeat(architecture, REFUSED))
+                self._tell_repeat(repeats[-1])
             else:
                 return self._proposal(architecture, self.settings.controller, repeats, self.settings.evaluator)
         unknown = self._unknown()
@@ -284,9 +305,9 @@ class Search:
         rng = random.Random(f"{self.settings.seed}/unknown/{len(self._searched) + len(self._running)}")
         for _ in range(1000):
             drawn = self.space.sample(rng)
-            if self.space.canonical(drawn) not in taken:
+            if self.space.canonical(drawn) not in taken and self._costs.within(drawn):
                 return drawn
-        if not self.space.finite() or self.space.size() > LISTED:
+        if self._costs.limits or not self.space.finite() or self.space.size() > LISTED:
             return None
         return next((a for a in self.space.enumerate() if self.space.canonical(a) not in taken), None)
 

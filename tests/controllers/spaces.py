@@ -81,6 +81,7 @@ QUICK: dict[str, dict[str, int]] = {
     "tpe": {"startup": 4},
     "gp": {"startup": 4},
     "bo": {"startup": 4},
+    "diffusion": {"startup": 4},
     "nsga2": {"population": 4},
 }
 """Options that bring a controller's own algorithm into a test of a few trials."""

@@ -15,7 +15,7 @@ from tests.controllers.spaces import QUICK, SPACES, Single, Twelve, judge, solve
 NAMES = CONTROLLERS.names()
 SEARCHING = [name for name in NAMES if name not in ("random", "grid")]
 SEEDED = [name for name in NAMES if name != "grid"]
-MODELLED = ("gp", "bo")
+MODELLED = ("gp", "bo", "diffusion")
 """A Gaussian process needs few trials, and takes its time for each."""
 several = {name: bool(CONTROLLERS.load(name).multi_objective) for name in NAMES}
 

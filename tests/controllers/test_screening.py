@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from statistics import fmean
 from typing import Any
 
@@ -20,6 +21,8 @@ from nas.searchspace.space import Space
 from tests.controllers.spaces import QUICK, SPACES, Flat, Tiny, Twelve, judge, score, solved
 
 NAMES = [name for name in CONTROLLERS.names() if name != "grid"]
+MODELLED = ("gp", "bo", "diffusion")
+"""They need few trials, and take their time for each."""
 POOL = 4
 COLUMNS = ("proxy_toy", "proxy_worthless")
 LEARNED, SUM = "learned", "sum"
@@ -77,17 +80,22 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 # every controller
 
 
+QUICKEST = [("Conditional", 3, LEARNED), ("Cell", 3, SUM), ("Tiny", 1, SUM)]
+"""Each space, size and kind once; all of their combinations are slow."""
+COMBINED = product(["Conditional", "Tiny", "Cell"], [1, 3], [SUM, LEARNED])
+
+
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("kind", [SUM, LEARNED])
-@pytest.mark.parametrize("size", [1, 3])
-@pytest.mark.parametrize("which", ["Conditional", "Tiny", "Cell"])
+@pytest.mark.parametrize(
+    ("which", "size", "kind"), [pytest.param(*c, marks=[] if c in QUICKEST else pytest.mark.slow) for c in COMBINED]
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str, which: str, size: int, kind: str) -> None:
-    space, batches = SPACES[which], 12
-    if name == "gp":  # slow
-        size, batches = 1, 6
+    space, batches, splits = SPACES[which], 12, (1, 5, 7)
+    if name in MODELLED:
+        size, batches, splits = 1, 6, (5,)
     whole = search(make(name, space, kind, 1), [], batches, size)
-    for split in (1, 5, 7, 11)[: batches // 3]:
+    for split in splits:
         resumed = make(name, space, kind, 1)
         for batch in whole[:split]:
             resumed.tell(batch)
@@ -127,10 +135,14 @@ def test_until_there_is_evidence_the_search_is_the_one_without_a_screen(name: st
 LEARNING = [("random", LEARNED), ("evolution", LEARNED), ("tpe", LEARNED)]
 
 
-@pytest.mark.parametrize(("name", "kind"), [*((n, SUM) for n in NAMES if n != "gp"), *LEARNING])
+RANKED = [(name, SUM) for name in NAMES if name not in ("gp", "diffusion")]
+DRAWING = pytest.param("diffusion", SUM, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "kind"), [*RANKED, *LEARNING, DRAWING])
 def test_trials_are_better_behind_a_screen_that_ranks(name: str, kind: str) -> None:
     """Twelve independent knobs, and a score that agrees with the value, with noise."""
-    space, trials = Space(Twelve), 40 if kind == SUM else 60
+    space, trials = Space(Twelve), 24 if kind == SUM else 60
 
     def noisy(architecture: Any) -> dict[str, float]:
         return {"proxy_toy": solved(architecture) + 0.05 * random.Random(str(architecture)).gauss(0, 1)}
@@ -154,7 +166,7 @@ def _mean(controller: Any, trials: int) -> float:
 @pytest.mark.parametrize("name", NAMES)
 def test_proposals_that_are_never_told_leave_nothing_behind(name: str) -> None:
     controller = make(name, SPACES["Flat"])
-    for number in range(4 if name == "gp" else 12):
+    for number in range(4 if name in MODELLED else 12):
         first, second = controller.ask(2)
         assert len(getattr(controller.inner, "pending", "ab")) == 2
         told(controller, judge(2 * number, [second, first]))
@@ -164,7 +176,7 @@ def test_proposals_that_are_never_told_leave_nothing_behind(name: str) -> None:
     if hasattr(controller.inner, "study"):
         assert not [t for t in controller.inner.study.get_trials(deepcopy=False) if not t.state.is_finished()]
         complete = [t for t in controller.inner.study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
-        assert len(complete) == sum(1 for n in range(8 if name == "gp" else 24) if n % 7 != 3)
+        assert len(complete) == sum(1 for n in range(8 if name in MODELLED else 24) if n % 7 != 3)
 
 
 @pytest.mark.parametrize("space", [SPACES["Tiny"]])

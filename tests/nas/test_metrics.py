@@ -5,7 +5,7 @@ import math
 import pytest
 import sklearn.metrics as reference
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -35,7 +35,6 @@ def questions(draw):
     return torch.randn(shape, generator=g), y
 
 
-@settings(deadline=None)
 @given(classified())
 def test_classes_measure_as_scikit_learn_does(case):
     logits, y = case
@@ -48,7 +47,6 @@ def test_classes_measure_as_scikit_learn_does(case):
     assert METRICS["average-precision"](logits, y) == pytest.approx(reference.average_precision_score(y, scores))
 
 
-@settings(deadline=None)
 @given(questions())
 def test_questions_are_averaged_over_the_columns_that_have_both_answers(case):
     logits, y = case
@@ -67,7 +65,6 @@ def test_questions_are_averaged_over_the_columns_that_have_both_answers(case):
     assert METRICS["accuracy"](logits, y) == pytest.approx(reference.accuracy_score(y[known], logits[known] > 0))
 
 
-@settings(deadline=None)
 @given(questions())
 def test_numbers_measure_as_scikit_learn_does_on_the_known_ones(case):
     logits, y = case

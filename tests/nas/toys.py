@@ -14,6 +14,7 @@ from torch_geometric.utils import to_undirected
 
 import nas
 from nas.data import load
+from nas.evaluation.executors import InProcess
 from nas.evaluation.job import Job, Outcome
 from nas.result import Result
 from nas.searchspace import Network, Recipe, Task, Value, architecture, choice, integer
@@ -252,6 +253,25 @@ def told(records: Any) -> list[Any]:
         what = (trial.number, trial.architecture, trial.values, trial.reason, measured)
         rows.append((*what, record.origin, record.repeats))
     return rows
+
+
+class Slots:
+    """Two slots that run a job when it is waited for, so that two are out at a time."""
+
+    slots = 2
+
+    def __init__(self, inner: InProcess) -> None:
+        self.inner = inner
+
+    def __enter__(self) -> Any:
+        self.inner.__enter__()
+        return self
+
+    def __exit__(self, *rest: Any) -> None:
+        self.inner.__exit__(*rest)
+
+    def submit(self, job: Any) -> Any:
+        return self.inner.submit(job)
 
 
 class StopAfter(Silent):

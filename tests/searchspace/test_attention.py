@@ -68,7 +68,7 @@ def score(layer: Any, head: int, hi: torch.Tensor, hj: torch.Tensor, di: int, dj
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(
     nodes=st.integers(2, 6),
     density=st.floats(0, 1),

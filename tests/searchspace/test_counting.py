@@ -49,7 +49,7 @@ def possible(domain: Any, position: int) -> list[Any]:
             return list(domain.values())
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(classes())
 def test_the_size_is_the_number_of_architectures(of: type[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -19,7 +19,7 @@ from nas.searchspace.moves import mutate
 from tests.searchspace.declared import EVERY, Conditional, Fixed, Flat, Forbidding, Numbers, Pair, classes
 
 SPACES = pytest.mark.parametrize("space", EVERY.values(), ids=EVERY.keys())
-FEW = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 def sampled(space: Space[Any], n: int, seed: int = 0) -> list[Any]:

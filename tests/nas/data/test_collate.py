@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import Batch as PyGBatch
 from torch_geometric.data import Data
@@ -36,7 +36,6 @@ def assert_same(ours: Batch, theirs: PyGBatch) -> None:
 sizes = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 7)), min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(sizes, st.data())
 def test_select_equals_collating_the_chosen_graphs_afresh(sizes, data):
     graphs = [graph(n, e, seed) for seed, (n, e) in enumerate(sizes)]
@@ -48,7 +47,6 @@ def test_select_equals_collating_the_chosen_graphs_afresh(sizes, data):
     assert_same(select(whole, torch.tensor(chosen), offsets(whole)), expected)
 
 
-@settings(deadline=None)
 @given(sizes)
 def test_collating_collated_batches_is_collating_once(sizes):
     graphs = [batch(graph(n, e, seed)) for seed, (n, e) in enumerate(sizes)]

@@ -88,7 +88,7 @@ def test_what_copies_can_be_made_of():
     assert not Edges.of(edges, Part(whole, None, torch.arange(3), x)).divisible
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     rows=st.integers(1, 12),
     width=st.integers(1, 9),
@@ -111,7 +111,7 @@ def test_sums_by_group(rows: int, width: int, groups: int, density: float, seed:
     assert keys == sorted(set(keys))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(chosen=st.lists(st.integers(0, 7), min_size=1, max_size=20), seed=st.integers(0, 99))
 def test_rows_in_any_order_and_as_often_as_wanted(chosen: list[int], seed: int) -> None:
     """The same features as of the dense rows: numbers, products and gradients; some rows are empty."""

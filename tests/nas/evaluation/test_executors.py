@@ -18,7 +18,7 @@ from nas.evaluation import executors
 from nas.evaluation.executors import InProcess, LocalProcesses
 from nas.evaluation.job import Outcome
 from nas.searchspace.errors import BadInput, RunError
-from tests.nas.toys import StopAfter, Toy, Wide, graph, job, numbers, search, task, told
+from tests.nas.toys import Slots, StopAfter, Toy, Wide, graph, job, numbers, search, task, told
 
 ARCHITECTURE = Toy(conv="sage", hidden=4, dropout=0.3)
 DATA = task()
@@ -138,29 +138,10 @@ def test_workers_that_cannot_start(tmp_path, monkeypatch):
         search(space=f"{tmp_path}/borrowed.py:Toy", workers=2)
 
 
-class _Slots:
-    """Two slots that run a job when it is waited for, so that two are out at a time."""
-
-    slots = 2
-
-    def __init__(self, inner: InProcess) -> None:
-        self.inner = inner
-
-    def __enter__(self) -> Any:
-        self.inner.__enter__()
-        return self
-
-    def __exit__(self, *rest: Any) -> None:
-        self.inner.__exit__(*rest)
-
-    def submit(self, job: Any) -> Any:
-        return self.inner.submit(job)
-
-
 def test_the_end_of_a_space_with_several_slots(monkeypatch):
     from nas.study.plan import Plan
 
-    monkeypatch.setattr(Plan, "executor", lambda plan: _Slots(InProcess(plan.task, "cpu")))
+    monkeypatch.setattr(Plan, "executor", lambda plan: Slots(InProcess(plan.task, "cpu")))
     for controller in ("grid", "random"):
         result = search(controller=controller, name=controller, trials=40)
         assert [r.trial.number for r in result.records] == list(range(24))
@@ -180,7 +161,7 @@ def test_the_same_network_twice_at_a_time_is_trained_once(monkeypatch):
             heard.extend(trials)
             super().tell(trials)
 
-    monkeypatch.setattr(Plan, "executor", lambda plan: _Slots(InProcess(plan.task, "cpu")))
+    monkeypatch.setattr(Plan, "executor", lambda plan: Slots(InProcess(plan.task, "cpu")))
     result = search(controller=Twice, trials=6)
     assert len({r.trial.architecture for r in result.records}) == 6
     assert len(heard) >= 8

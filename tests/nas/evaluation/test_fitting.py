@@ -143,7 +143,7 @@ def test_who_compares_all_nodes_sees_them_all():
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs NAS_DATA")
 @pytest.mark.parametrize("batches", ["random", pytest.param("neighbours", marks=needs_sampler)])
-@pytest.mark.parametrize(("name", "tolerance"), [("cora", 0.03), ("pubmed", 0.02)])
+@pytest.mark.parametrize(("name", "tolerance"), [("cora", 0.03), pytest.param("pubmed", 0.02, marks=pytest.mark.slow)])
 def test_portions_reach_about_the_accuracy_of_the_whole(name, tolerance, batches):
     data = prepare(load(name))
     recipe = Recipe(epochs=40, patience=40)

@@ -18,7 +18,7 @@ from tests.searchspace.declared import features
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     nodes=st.integers(1, 6),
     pairs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=14),
@@ -46,7 +46,7 @@ def test_attention_conv(attention: str, nodes: int, pairs: Any, heads: int, aggr
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     rows=st.integers(2, 30),
     width=st.integers(1, 5),

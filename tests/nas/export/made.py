@@ -20,8 +20,9 @@ from tests.searchspace.declared import TASKS, graph
 
 NODES, EDGES = 14, 40
 ATTENTIONS = ("constant", "gcn", "gat", "sym-gat", "cos", "linear", "generalised-linear")
-VARIED: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in OPERATORS),
+PLAIN: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in OPERATORS]
+VARIED = [
+    *PLAIN,
     ("gat", {"heads": 4}),
     ("transformer", {"heads": 2}),
     ("sage", {"aggr": "max"}),
@@ -71,15 +72,15 @@ def exported(a: Any, space: Space[Any], task: Task, to: Path) -> torch.nn.Module
     return model
 
 
-def everything(folder: Path) -> list[str]:
-    """Export every space for every level, and every operator."""
+def everything(folder: Path, operators: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Export every space for every level, and operators with their settings."""
     names = []
     for name in SPACES.names():
         for level, task in TASKS.items():
             space, rng = find(name).for_task(task), random.Random(3)
             exported(space.sample(rng), space, task, folder / f"{name}-{level}")
             names.append(f"{name}-{level}")
-    for number, (operator, settings) in enumerate(VARIED):
+    for number, (operator, settings) in enumerate(operators):
         a = one(operator, **settings)
         exported(a, Space(type(a)), TASKS["node"], folder / f"op{number}-{operator}")
         names.append(f"op{number}-{operator}")

@@ -134,7 +134,7 @@ def graphs(draw):
     return sizes, edges
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(graphs())
 def test_boxes_do_not_overlap_and_lines_arrive(graph):
     sizes, edges = graph

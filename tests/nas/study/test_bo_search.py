@@ -14,6 +14,7 @@ from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.proxies import scores
 from nas.searchspace.errors import BadInput
 from nas.study import screening
+from nas.study.folder import runs_root
 from nas.training import job as whole_job
 from tests.nas.toys import Messy, StopAfter, Toy, graph, graphs, search
 from tests.nas.toys import told as all_told
@@ -75,6 +76,7 @@ def test_two_objectives() -> None:
     assert result.pareto
 
 
+@pytest.mark.usefixtures("two_at_a_time")
 @pytest.mark.parametrize("objectives", [(), ("accuracy", "-params")])
 def test_two_workers(objectives: tuple[str, ...]) -> None:
     result = found(workers=2, objectives=objectives)
@@ -125,7 +127,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 def test_bad_options_are_refused_before_any_work(options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         found(options=options)
-    assert not nas.api.runs_root().exists()
+    assert not runs_root().exists()
 
 
 def test_a_table_has_no_networks_to_score(tmp_path: Any) -> None:

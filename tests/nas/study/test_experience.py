@@ -21,6 +21,7 @@ from nas.searchspace.errors import BadInput
 from nas.searchspace.spaces.registry import find
 from nas.searchspace.task import Task
 from nas.study.experience import experience
+from nas.study.folder import runs_root
 from tests.nas.evaluation.tables.toy import OPS, arrays
 from tests.nas.toys import StopAfter, graph, graphs, told
 
@@ -210,7 +211,7 @@ def test_a_graph_of_ones_own_is_counted(toy: str) -> None:
 def test_a_search_in_another_space_is_refused_before_any_work(toy: str, space: str) -> None:
     with pytest.raises(BadInput, match=f"toy.npz cannot be the prior of a search in {space}: it knows networks of the"):
         nas.search(graph(), space=space, trials=2, device="cpu", **options(toy))
-    assert not nas.api.runs_root().exists()
+    assert not runs_root().exists()
 
 
 def test_a_table_of_this_data_set_alone_is_no_prior(toy: str, tmp_path: Path) -> None:

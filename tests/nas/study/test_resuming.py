@@ -33,10 +33,10 @@ def run(name: str, controller: str, **more: Any) -> Any:
 @pytest.mark.parametrize("controller", NAMES)
 def test_resumed_equals_uninterrupted(controller):
     """Toy leaves room to search; its networks are proposed again all the same."""
-    trials = 9 if controller == "gp" else 14
+    trials = 9
     whole = run("whole", controller, trials=trials)
     assert len(whole.records) == trials
-    for stop in (1, trials - 4):
+    for stop in (1, 5):
         with pytest.raises(KeyboardInterrupt):
             run(f"part-{stop}", controller, trials=trials, watcher=StopAfter(stop))
         assert len(nas.open_run(f"part-{stop}", data=DATA, space=Toy).records) == stop

@@ -18,6 +18,7 @@ from nas.evaluation.proxies import scores
 from nas.searchspace.errors import BadInput
 from nas.settings import Settings
 from nas.study import screening
+from nas.study.folder import runs_root
 from nas.study.plan import make_plan
 from nas.study.records import searched
 from nas.training import job as whole_job
@@ -58,7 +59,11 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 QUICK = {"evolution": {"population": 3, "sample": 2}, "local-search": {"starts": 2}, "tpe": {"startup": 3}}
 
 
-@pytest.mark.parametrize("controller", ["random", "evolution", "local-search", "tpe", "nsga2", "agnn"])
+def slow(*names: str) -> list[Any]:
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("controller", ["random", "evolution", "tpe", *slow("local-search", "nsga2", "agnn")])
 def test_resumed_equals_uninterrupted(controller: str) -> None:
     more = {"controller": controller, "controller_options": QUICK.get(controller, {})}
     whole = screened("whole", **more)
@@ -69,7 +74,7 @@ def test_resumed_equals_uninterrupted(controller: str) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("controller", ["random", "evolution", "tpe"])
+@pytest.mark.parametrize("controller", ["evolution", *slow("random", "tpe")])
 def test_a_learned_screen_goes_on_as_it_would_have(controller: str) -> None:
     more = {"controller": controller, "controller_options": QUICK.get(controller, {}), "screen": "auto", "trials": 11}
     more |= {"objectives": ("-params",)}  # which can be learned
@@ -173,6 +178,7 @@ def test_a_whole_space_is_searched() -> None:
     assert not result.complete
 
 
+@pytest.mark.usefixtures("two_at_a_time")
 def test_two_workers() -> None:
     result = screened(workers=2, controller="tpe", trials=6)
     assert len({result.plan.space.canonical(r.trial.architecture) for r in result.records}) == 6
@@ -190,7 +196,7 @@ def test_what_cannot_be_screened_is_refused_before_any_work() -> None:
         search(DATA, space=Toy, controller="grid", screen="params")
     with pytest.raises(BadInput, match="screen auto learns one objective and the study has 2; name one of them, or"):
         search(DATA, space=Toy, screen="auto", objectives=("accuracy", "-params"))
-    assert not nas.api.runs_root().exists()
+    assert not runs_root().exists()
     both = search(DATA, space=Toy, screen="params", objectives=("accuracy", "-params"), trials=2)
     assert both.records[0].trial.metrics["screened"] > 1
 

@@ -1,0 +1,1 @@
+"""Generating architectures with a diffusion model, towards what is known to be good and within limits."""
