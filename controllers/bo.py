@@ -26,7 +26,7 @@ AMONG = 2
 EXPECTED_CANDIDATES = 500
 """So many of which most is expected are always candidates."""
 ATTEMPTS = 200
-"""So many random architectures are drawn for one that is not known and keeps to the limits, before any is taken; so many
+"""Random architectures that are drawn for one that is not known and keeps to the limits, before any is taken; so many
 of the best candidates are looked at for one that keeps to them."""
 
 

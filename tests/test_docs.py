@@ -14,7 +14,7 @@ from nas.data.places import data_folders
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-BUDGETS = {"--trials": "2", "--seeds": "1", "--epochs": "2", "--n": "3", "--workers": "1"}
+BUDGETS = {"--trials": "5", "--seeds": "1", "--epochs": "2", "--n": "3", "--workers": "1"}
 """What the documented commands are cut down to."""
 TABLE = any((folder / "nasbench_graph").is_dir() for folder in data_folders(None))
 """Whether commands on a table can run."""
@@ -95,6 +95,6 @@ def test_what_is_taken_from_a_text() -> None:
     kinds = [kind for kind, _ in blocks(DRAFT)]
     assert kinds == ["bash", "python", "python"]
     assert commands(blocks(DRAFT)[0][1]) == [
-        ["search", "--data", "digits", "--trials", "2", "--name", "x", "--epochs", "2"],
+        ["search", "--data", "digits", "--trials", "5", "--name", "x", "--epochs", "2"],
         ["train", "x", "--seeds", "1"],
     ]

@@ -134,7 +134,7 @@ def pretrain(
     from nas.study import pretraining
     from nas.study.generating import generator_of
 
-    if (table is not None or learn_from) != (to is not None) or (table is not None and learn_from):
+    if (table is not None or bool(learn_from)) != (to is not None) or (table is not None and learn_from):
         raise BadInput(
             "predictors are learned from a table or from runs, and written into a folder: give to, and one of the two"
         )
@@ -149,7 +149,9 @@ def pretrain(
         found = find(table, made.data_root)
         spaces = {column.space.knobs_fingerprint(): column.space.name for column in map(found.column, found.datasets)}
         if plan.space.knobs_fingerprint() not in spaces:
-            raise BadInput(f"the table {table} holds networks of {', '.join(spaces.values())}, not of {plan.space.name}")
+            raise BadInput(
+                f"the table {table} holds networks of {', '.join(spaces.values())}, not of {plan.space.name}"
+            )
         family = pretraining.pretrain(table, made.data_root, seed=made.seed, told=lambda text: told(text, 0, 1))
     elif learn_from:
         theirs = [knowledge.run_of(name, runs_root(runs)) for name in learn_from]

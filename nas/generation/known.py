@@ -81,7 +81,8 @@ def of_run(folder: RunFolder, space: Space[Any], theirs: Plan | None = None) -> 
         )
     trials = [record.trial for record in searched(open_store(theirs, folder).records())]
     good = [trial for trial in trials if trial.values is not None]
-    return _known(space, [t.architecture for t in good], [t.metrics for t in good])
+    ours = [space.from_json(theirs.space.to_json(t.architecture)) for t in good]  # a file's class is made at each look
+    return _known(space, ours, [t.metrics for t in good])
 
 
 def of_file(file: Path, space: Space[Any]) -> Known:

@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,13 +41,15 @@ def generator_of(
     """
     from nas.diffusion.files import load, save
     from nas.diffusion.generator import PRESETS, generator
+    from nas.diffusion.rows import Rows
 
     if preset is not None and preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
     trained = PRESETS[preset or DEFAULT]
     key = _key(space, repr(trained) if preset is None else f"{preset} {trained}")
     if key in _made:
-        return _made[key]
+        made = _made[key]  # of the same knobs, maybe of a class that was defined again
+        return made if made.rows.space is space else replace(made, rows=Rows(space))
     kept = cache_folder() / "generators" / key
     for folder in [kept, *([] if preset is not None else shipped(space))]:
         if folder.is_dir():
@@ -55,7 +58,9 @@ def generator_of(
     made = _made.setdefault(key, generator(space, preset=preset, told=told))
     if made.weights is not None:
         shutil.rmtree(kept, ignore_errors=True)
-        with suppress(OSError, BadInput):  # a full disk, or another process that keeps the same: the next one tries again
+        with suppress(
+            OSError, BadInput
+        ):  # a full disk, or another process that keeps the same: the next one tries again
             save(made, kept)
     return made
 

@@ -23,7 +23,9 @@ PROPOSALS = 5
 def recorded(name: str, seed: int) -> str:
     """The first proposals in a finite space, as JSON. Gaussian processes stay random: floats differ by machine."""
     space = SPACES["Flat"]
-    controller = create(name, Problem(space, seed), **({} if name in ("gp", "bo", "diffusion") else QUICK.get(name, {})))
+    controller = create(
+        name, Problem(space, seed), **({} if name in ("gp", "bo", "diffusion") else QUICK.get(name, {}))
+    )
     knobs = []
     for number in range(PROPOSALS):
         (proposal,) = controller.ask(1)

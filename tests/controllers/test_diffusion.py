@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from nas.controllers import Problem, Trial, create
-from nas.controllers.generating import Generating
+from nas.controllers.generating import Generating, _of
+from nas.diffusion.learned_guide import guide
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
-from tests.controllers.spaces import SPACES, Twelve, judge, solved
+from tests.controllers.spaces import Twelve, solved
 
 SPACE = Space(Twelve)
 QUICK: dict[str, Any] = {"startup": 3, "every": 4, "steps": 5, "predictor": "forest"}
@@ -22,7 +23,8 @@ QUICK: dict[str, Any] = {"startup": 3, "every": 4, "steps": 5, "predictor": "for
 class Limits:
     """Few of the knobs of Twelve are at their last option."""
 
-    limits = {"lasts": 3.5}
+    def __init__(self) -> None:
+        self.limits = {"lasts": 3.5}
 
     def __call__(self, architecture: Any) -> Mapping[str, float] | None:
         return {"lasts": 0.5 + sum(bit.on == "high" for bit in architecture.bits)}
@@ -70,7 +72,11 @@ BO = {"candidates": "diffusion", "predictor": "forest", "startup": 3}
 
 @pytest.mark.parametrize(
     ("name", "options", "size", "objectives"),
-    [("diffusion", QUICK, 1, 1), ("diffusion", QUICK, 2, 3), ("bo", BO, 3, 2)],
+    [
+        ("diffusion", QUICK, 1, 1),
+        pytest.param("diffusion", QUICK, 2, 3, marks=pytest.mark.slow),
+        pytest.param("bo", BO, 3, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_a_round_follows_from_what_was_told_before_it(name: str, options: Any, size: int, objectives: int) -> None:
     """Also where the search is left in the middle of a round, which then is drawn again from fewer trials than are
@@ -98,6 +104,7 @@ def test_rounds_are_drawn_towards_what_is_good() -> None:
     assert np.mean(guided) > np.quantile(unguided, 0.9)
 
 
+@pytest.mark.slow
 def test_three_objectives_guide_all_three() -> None:
     """Each draw by its own weighting, so that together they are better in each."""
     problem = Problem(SPACE, objectives=3)
@@ -134,12 +141,11 @@ def test_proposals_keep_to_the_limits(name: str, options: Any) -> None:
 
 def test_limits_guide_the_draws() -> None:
     """More of the guided draws keep to them than of others."""
-    limits, tight = Limits(), {"lasts": 1.5}
-    limits.limits = tight
+    limits = Limits()
+    limits.limits = {"lasts": 1.5}
     generating = Generating(Problem(SPACE, costs=limits), steps=5)
     ((floor, least),) = generating._floors
     assert least == pytest.approx(-np.log(1.5))
-    from nas.diffusion.learned_guide import guide
 
     def lasts(towards: Any) -> float:
         drawn = generating.generator.draw(256, seed=1, guide=towards, how=generating._how).architectures
@@ -166,12 +172,13 @@ def test_what_a_pretrained_prior_expects_comes_first() -> None:
         asked.append(name)
         return Twice(SPACE)
 
-    controller = create("diffusion", Problem(SPACE, experience=experience), pretrained=True, every=4, steps=5, predictor="forest")
+    controller = create(
+        "diffusion", Problem(SPACE, experience=experience), pretrained=True, every=4, steps=5, predictor="forest"
+    )
     (first,) = controller.ask(1)
     assert asked == ["pretrained"]
     assert SPACE.canonical(first) in Twice(SPACE).some[:2]
-    trials = told(controller, [], 0, 1, 1) or [[Trial(0, first, (solved(first),))]]
-    controller.tell(trials[0])
+    controller.tell([Trial(0, first, (solved(first),))])
     (second,) = controller.ask(1)
     assert solved(second) >= np.quantile([solved(a) for a in Twice(SPACE).some], 0.9)
 
@@ -187,27 +194,13 @@ def test_the_generator_is_that_of_the_study() -> None:
     made: list[str] = []
 
     def generator() -> Any:
-        from nas.diffusion.generator import generator as make
-
         made.append("once")
-        return make(SPACE)
+        return _of(SPACE)
 
     controller = create("diffusion", Problem(SPACE, generator=generator), **QUICK)
     assert made == []
     told(controller, [], 5, 1, 1)
     assert made == ["once"]
-
-
-def test_a_small_space_is_proposed_to_its_end() -> None:
-    space = SPACES["Tiny"]
-    controller = create("diffusion", Problem(space), **QUICK)
-    seen = set()
-    for number in range(4):
-        (proposal,) = controller.ask(1)
-        seen.add(space.canonical(proposal))
-        controller.tell(judge(number, [proposal]))
-    assert len(seen) == 4
-    assert len(controller.ask(1)) == 1
 
 
 @pytest.mark.parametrize(

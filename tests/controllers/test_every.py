@@ -69,8 +69,13 @@ def test_different_seeds_differ(name: str) -> None:
     assert make(name, space, 5).ask(4) != make(name, space, 6).ask(4)
 
 
-@pytest.mark.parametrize("size", [1, 3])
-@pytest.mark.parametrize("which", ["Conditional", "Tiny", "Cell"])
+QUICKEST = [("Conditional", 3), ("Tiny", 1), ("Cell", 3)]
+OTHERS = [("Conditional", 1), ("Tiny", 3), ("Cell", 1)]
+
+
+@pytest.mark.parametrize(
+    ("which", "size"), [*QUICKEST, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in OTHERS)]
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str, which: str, size: int) -> None:
     space = space_for(name, which)

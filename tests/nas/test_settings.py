@@ -23,7 +23,8 @@ BAD: list[tuple[str, Any, str]] = [
       for name in ("trials", "epochs", "workers", "keep", "seed", "split_seed") for value in (1.5, "3", True)),
     *((name, value, f"{name} must be above 0; got {value}")
       for name in ("seconds", "trial_seconds", "max_params", "max_latency") for value in (0, -1.0, math.nan)),
-    *((name, "5", f"{name} must be a number; got '5'") for name in ("seconds", "trial_seconds", "max_params", "max_latency")),
+    *((name, "5", f"{name} must be a number; got '5'")
+      for name in ("seconds", "trial_seconds", "max_params", "max_latency")),
     *((name, None, f"{name} must be a whole number; got None") for name in ("workers", "keep", "seed", "split_seed")),
     *((name, -1, f"{name} must be at least 0; got -1") for name in ("seed", "split_seed")),
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),

@@ -69,7 +69,7 @@ def test_a_reader_that_goes_away() -> None:
     assert errors == ""
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_an_interrupted_search_goes_on(sent: signal.Signals, space_file: Path, tmp_path: Path) -> None:
     """What is finished is saved, the table is printed, the exit code is 130 and resume finishes the search."""
     search = [

@@ -18,7 +18,8 @@ from nas.evaluation import executors
 from nas.evaluation.executors import InProcess, LocalProcesses
 from nas.evaluation.job import Outcome
 from nas.searchspace.errors import BadInput, RunError
-from tests.nas.toys import Slots, StopAfter, Toy, Wide, graph, job, numbers, search, task, told
+from nas.study.plan import Plan
+from tests.nas.toys import StopAfter, Toy, Wide, graph, job, numbers, search, task, told, two_slots
 
 ARCHITECTURE = Toy(conv="sage", hidden=4, dropout=0.3)
 DATA = task()
@@ -109,13 +110,14 @@ def _line(process: psutil.Process) -> str:
         return "resource_tracker"
 
 
-def test_a_search_with_two_workers():
+def test_a_search_with_two_workers(monkeypatch):
     """Numbers are consecutive, networks distinct, what was stored before Ctrl-C stays, and resuming goes on."""
     with pytest.raises(KeyboardInterrupt):
         search(space=Wide, workers=2, trials=9, controller="evolution", watcher=StopAfter(3))
     part = nas.open_run("run", data=graph(), space=Wide)
     assert len(part.records) == 3
     assert not list((part.path / "weights").glob("*running*"))
+    monkeypatch.setattr(Plan, "executor", two_slots)  # new workers would take seconds to start
     result = nas.resume("run", data=graph(), space=Wide)
     assert [r.trial.number for r in result.records] == list(range(9))
     assert told(result.records)[:3] == told(part.records)
@@ -139,17 +141,13 @@ def test_workers_that_cannot_start(tmp_path, monkeypatch):
 
 
 def test_the_end_of_a_space_with_several_slots(monkeypatch):
-    from nas.study.plan import Plan
-
-    monkeypatch.setattr(Plan, "executor", lambda plan: Slots(InProcess(plan.task, "cpu")))
+    monkeypatch.setattr(Plan, "executor", two_slots)
     for controller in ("grid", "random"):
         result = search(controller=controller, name=controller, trials=40)
         assert [r.trial.number for r in result.records] == list(range(24))
 
 
 def test_the_same_network_twice_at_a_time_is_trained_once(monkeypatch):
-    from nas.study.plan import Plan
-
     heard: list[Any] = []
 
     class Twice(RandomSearch):
@@ -161,7 +159,7 @@ def test_the_same_network_twice_at_a_time_is_trained_once(monkeypatch):
             heard.extend(trials)
             super().tell(trials)
 
-    monkeypatch.setattr(Plan, "executor", lambda plan: Slots(InProcess(plan.task, "cpu")))
+    monkeypatch.setattr(Plan, "executor", two_slots)
     result = search(controller=Twice, trials=6)
     assert len({r.trial.architecture for r in result.records}) == 6
     assert len(heard) >= 8

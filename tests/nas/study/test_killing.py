@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize(
     ("seed", "kills"), [(0, 6), *(pytest.param(seed, 20, marks=pytest.mark.slow) for seed in range(1, 4))]
 )
-@pytest.mark.parametrize("evaluator", ["train", "shared"])
+@pytest.mark.parametrize("evaluator", [pytest.param("train", marks=pytest.mark.slow), "shared"])
 def test_killed_at_random_moments(tmp_path, seed, kills, evaluator):
     seen = tmp_path / "seen"
     script = Path(__file__).with_name("killed.py")

@@ -1,4 +1,4 @@
-"""Limits of what a network costs: what is beyond them is not trained, takes no place in the budget, and is remembered."""
+"""Limits of what a network costs: what is beyond them is not trained and takes no place in the budget."""
 
 from __future__ import annotations
 

@@ -213,6 +213,7 @@ def test_killed_before_the_first_trial_was_stored():
     assert told(resumed("run").records) == told(shared("whole", trials=2).records)
 
 
+@pytest.mark.usefixtures("two_at_a_time")
 def test_two_workers():
     result = shared(trials=10, workers=2)
     assert [r.trial.reason for r in result.records] == [None] * 13
