@@ -14,7 +14,7 @@ from nas.data.places import data_folders
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-BUDGETS = {"--trials": "5", "--seeds": "1", "--epochs": "2", "--n": "3", "--workers": "1"}
+BUDGETS = {"--trials": "5", "--seeds": "1", "--epochs": "2", "--n": "3", "--workers": "1", "--pool": "2"}
 """What the documented commands are cut down to."""
 TABLE = any((folder / "nasbench_graph").is_dir() for folder in data_folders(None))
 """Whether commands on a table can run."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +18,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from on_table import search
 from recording import append, origin, rows
 
-import nas
 from nas.evaluation.tables.registry import column
 from nas.study.choosing import in_order
 
@@ -50,17 +49,7 @@ def searched(data: str, controller: str, seed: int) -> list[dict[str, Any]]:
     """A row for each budget and way to choose."""
     here = column("nasbench-graph", data)
     metric = here.task.metric
-    with tempfile.TemporaryDirectory() as runs:
-        result = nas.search(
-            data,
-            table="nasbench-graph",
-            space="",
-            controller=controller,
-            trials=max(SETTINGS["trials"]),
-            seed=seed,
-            runs=runs,
-            name="choice",
-        )
+    result = search(data, controller, seed, max(SETTINGS["trials"]))
     found = []
     for budget in SETTINGS["trials"]:
         for choose in ("best", "posterior"):

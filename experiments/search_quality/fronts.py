@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from on_table import search
 from recording import append, origin, rows
 
-import nas
 from nas.evaluation.tables.base import Column
 from nas.evaluation.tables.registry import column
 
@@ -50,18 +49,7 @@ def searched(data: str, cost: str, controller: str, seed: int) -> list[dict[str,
     """A row for each budget."""
     here = column("nasbench-graph", data)
     metric = here.task.metric
-    with tempfile.TemporaryDirectory() as runs:
-        result = nas.search(
-            data,
-            table="nasbench-graph",
-            space="",
-            controller=controller,
-            objectives=(metric, f"-{cost}"),
-            trials=max(SETTINGS["trials"]),
-            seed=seed,
-            runs=runs,
-            name="front",
-        )
+    result = search(data, controller, seed, max(SETTINGS["trials"]), objectives=(metric, f"-{cost}"))
     points = np.array([[r.trial.metrics[f"valid_{metric}"], r.trial.metrics[cost]] for r in result.records])
     volume = Volume(here, f"valid_{metric}", cost)
     return [

@@ -174,6 +174,7 @@ def test_an_interrupted_comparison_goes_on(nas: Command, small: list[str]) -> No
     assert "4 of them before" in last.err
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_goes_on(small: list[str], space_file: Path, tmp_path: Path, nas: Command) -> None:
     given = ["correlate", *small, "--proxy", "params", "--n", "6", "--epochs", "100", "--patience", "100"]
     given += ["--name", "cut", "--runs", str(tmp_path)]
