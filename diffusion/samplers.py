@@ -23,9 +23,7 @@ def euler_maruyama(score: Score, x: Any, levels: Any, key: Any) -> Any:
 
     def step(x: Any, at: Any) -> Any:
         here, there, key = at
-        lost = here**2 - there**2
-        mean = x + lost * score(x, here)
-        return mean + jnp.sqrt(lost) * there / here * jax.random.normal(key, x.shape), None
+        return _ancestral(score, x, here, there, key), None
 
     return _scan(step, x, levels, key)
 
@@ -39,9 +37,7 @@ def predictor_corrector(score: Score, x: Any, levels: Any, key: Any) -> Any:
         slope, noise = score(x, here), jax.random.normal(first, x.shape)
         size = 2 * (SNR * _norm(noise) / _norm(slope)) ** 2
         x = x + size * slope + jnp.sqrt(2 * size) * noise
-        lost = here**2 - there**2
-        mean = x + lost * score(x, here)
-        return mean + jnp.sqrt(lost) * there / here * jax.random.normal(second, x.shape), None
+        return _ancestral(score, x, here, there, second), None
 
     return _scan(step, x, levels, key)
 
@@ -66,6 +62,13 @@ def heun(score: Score, x: Any, levels: Any, key: Any) -> Any:
         return x + (there - here) * 0.5 * (slope - there * score(ahead, there)), None
 
     return _scan(step, x, levels, key)
+
+
+def _ancestral(score: Score, x: Any, here: Any, there: Any, key: Any) -> Any:
+    """From one level of noise to a lower one, with the variance that the lower one still has."""
+    lost = here**2 - there**2
+    mean = x + lost * score(x, here)
+    return mean + jnp.sqrt(lost) * there / here * jax.random.normal(key, x.shape)
 
 
 def _scan(step: Callable[[Any, Any], Any], x: Any, levels: Any, key: Any) -> Any:

@@ -9,14 +9,13 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.data.places import cache_folder
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 from nas.searchspace.space import Space
+from nas.study.pretraining import GENERATOR, SHIPPED
 
 if TYPE_CHECKING:
     from nas.diffusion.generator import Generator
@@ -51,24 +50,19 @@ def generator_of(
         made = _made[key]  # of the same knobs, maybe of a class that was defined again
         return made if made.rows.space is space else replace(made, rows=Rows(space))
     kept = cache_folder() / "generators" / key
-    for folder in [kept, *([] if preset is not None else shipped(space))]:
+    folders = [kept]
+    if preset is None and hasattr(space.of, "canonical"):  # what is shipped learned canonical forms
+        folders.append(SHIPPED / space.name / GENERATOR)
+    for folder in folders:
         if folder.is_dir():
             with suppress(BadInput):  # of an earlier version, damaged, or of other knobs
                 return _made.setdefault(key, load(space, folder))
     made = _made.setdefault(key, generator(space, preset=preset, told=told))
     if made.weights is not None:
         shutil.rmtree(kept, ignore_errors=True)
-        with suppress(
-            OSError, BadInput
-        ):  # a full disk, or another process that keeps the same: the next one tries again
+        with suppress(OSError, BadInput):  # a full disk, or another process that keeps the same
             save(made, kept)
     return made
-
-
-def shipped(space: Space[Any]) -> list[Path]:
-    """The folders of generators that come with this package and may fit the space."""
-    folder = Path(str(files("nas.diffusion"))) / "pretrained" / space.name / "generator"
-    return [folder] if hasattr(space.of, "canonical") else []
 
 
 def _key(space: Space[Any], trained: str) -> str:
