@@ -2,9 +2,11 @@
 
 from nas.searchspace.domains import Choice, Domain, Integer, Real
 from nas.searchspace.errors import BadInput, MissingExtra, NasError, RunError
+from nas.searchspace.formats import formats, quantised
 from nas.searchspace.language import architecture, choice, constant, earlier, integer, nested, real, repeat
 from nas.searchspace.network import Network, Value
 from nas.searchspace.operators import operator
+from nas.searchspace.precision import Precision
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.space import Space
 from nas.searchspace.task import Batch, Task
@@ -18,6 +20,7 @@ __all__ = [
     "MissingExtra",
     "NasError",
     "Network",
+    "Precision",
     "Real",
     "Recipe",
     "RunError",
@@ -28,9 +31,11 @@ __all__ = [
     "choice",
     "constant",
     "earlier",
+    "formats",
     "integer",
     "nested",
     "operator",
+    "quantised",
     "real",
     "repeat",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from nas.searchspace.derived import derived
 from nas.searchspace.elements import READOUTS
 from nas.searchspace.errors import BadInput
-from nas.searchspace.language import architecture, choice, declarations
+from nas.searchspace.language import choice, declarations
 from nas.searchspace.network import Network, Value
 from nas.searchspace.task import Task
 
@@ -27,16 +28,7 @@ def with_head(of: Any, task: Task) -> Any:
 
 @cache
 def _with_readout(of: Any) -> Any:
-    body = {"__annotations__": {"readout": str}, "readout": choice(*READOUTS), "__module__": of.__module__}
-    body["__reduce__"] = lambda self: (_read, (of, self.__getstate__()))  # by name pickle would find ``of`` alone
-    return architecture(type(of.__name__, (of,), body))
-
-
-def _read(of: Any, state: dict[str, Any]) -> Any:
-    """A pickled architecture of the class with a readout."""
-    made = object.__new__(_with_readout(of))
-    made.__dict__.update(state)
-    return made
+    return derived(_with_readout, of, (), {"readout": (str, choice(*READOUTS))})
 
 
 def finish(net: Network, value: Value) -> Value:

@@ -5,14 +5,19 @@ The steps are at once the generated source, the drawing in the report, and the g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nas.searchspace import operators
 from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUT_IMPORTS, READOUTS
 from nas.searchspace.errors import BadInput
+from nas.searchspace.precision import FLOAT, Precision
 from nas.searchspace.registry import unknown
 from nas.searchspace.task import Task
+
+QUANTISED = "nas.searchspace.layers.quantised:Quantised"
+QUANTISER = "nas.searchspace.layers.quantised:Quantiser"
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,14 @@ class Value:
         width: numbers in a row.
         pooled: whether the readout lies behind it.
         scores: whether it is what the task asks for, so that no head is added.
+        format: what its numbers are rounded to.
     """
 
     number: int
     width: int
     pooled: bool = False
     scores: bool = False
+    format: str = "float"
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Step:
     """One line of ``forward``, and the line of ``__init__`` that it needs.
 
     Attributes:
-        kind: operator, linear, activation, dropout, norm, add, concat or readout.
+        kind: operator, linear, activation, dropout, norm, add, concat, quantise or readout.
         label: what a person calls it: ``gat (8 heads)``.
         inputs: the values it reads.
         output: the value it makes.
@@ -47,6 +54,7 @@ class Step:
         comment: what to say above it.
         name: what it is in its table: the name of the operator, activation, normalisation or readout.
         settings: of an operator, defaults included.
+        precision: of an operator or a linear map.
     """
 
     kind: str
@@ -59,6 +67,7 @@ class Step:
     comment: str | None = None
     name: str | None = None
     settings: tuple[tuple[str, Any], ...] = ()
+    precision: Precision = FLOAT
 
 
 class Network:
@@ -68,6 +77,8 @@ class Network:
         task: what the network is for.
         x: the node features, ``[nodes, task.features]``.
         outputs: numbers the network must return per item.
+        precision: with how many bits the operators and linear maps compute that are added from now on, anything with
+            attributes of :class:`nas.searchspace.precision.Precision`.
         steps: what was written so far.
         imports: import lines that the steps need.
         printed: classes whose source belongs into the module.
@@ -81,9 +92,18 @@ class Network:
         self.steps: list[Step] = []
         self.imports: set[str] = set()
         self.printed: list[type] = []
+        self._precision = FLOAT
         self._values = 1
         self._names: dict[str, int] = {}
         self._comment: str | None = None
+
+    @property
+    def precision(self) -> Precision:
+        return self._precision
+
+    @precision.setter
+    def precision(self, formats: Any) -> None:
+        self._precision = Precision.of(formats)
 
     def keep(self, result: Value) -> None:
         """Forget the steps that do not lead to ``result``."""
@@ -100,24 +120,42 @@ class Network:
 
     def operator(self, name: str, x: Value, width: int, **settings: Any) -> Value:
         """A message-passing layer of the operator table, to ``[nodes, width]``. Settings that are None are left out."""
-        row = operators.find(name)
+        row, x = operators.find(name), self.quantise(x)
         given = {key: value for key, value in settings.items() if value is not None}
         self.imports |= set(row.imports)
         if row.printed is not None:
             self._print(row.printed)
         construct = row.constructed(x.width, _width(width), given)
+        construct = self._low(construct, weights="weights", messages="messages", attention="attention")
         attribute = self._name("conv")
         call = row.call.format(self=f"self.{attribute}", x="{0}")
         shown = ", ".join(_shown(key, value) for key, value in given.items() if not isinstance(value, bool))
-        label = f"{name} ({shown})" if shown else name
+        label = self._labelled(f"{name} ({shown})" if shown else name)
         every = tuple({**row.settings, **given}.items())
-        return self._step("operator", label, (x,), width, call, attribute, construct, name, every)
+        precision = self.precision
+        return self._step("operator", label, (x,), width, call, attribute, construct, name, every, precision)
 
     def linear(self, x: Value, width: int, *, bias: bool = True) -> Value:
         """A linear map of each node."""
-        attribute = self._name("linear")
+        x, attribute = self.quantise(x), self._name("linear")
         construct = f"torch.nn.Linear({x.width}, {_width(width)}{'' if bias else ', bias=False'})"
-        return self._step("linear", "linear", (x,), width, f"self.{attribute}({{0}})", attribute, construct)
+        construct, call = self._low(construct, weights="weights"), f"self.{attribute}({{0}})"
+        label, precision = self._labelled("linear"), self.precision
+        return self._step("linear", label, (x,), width, call, attribute, construct, precision=precision)
+
+    def quantise(self, x: Value) -> Value:
+        """The value in the format of activations; nothing where it is that already, or that is ``float``.
+
+        Operators, linear maps and dropout do this themselves to what enters them.
+        """
+        format, protect = self.precision.activations, self.precision.protect
+        if format == "float" or x.format == format:
+            return x
+        self._print(QUANTISER)
+        attribute, protected = self._name("quantise"), protect > 0 and not x.pooled
+        construct = f"Quantiser({format!r}{f', protect={float(protect)!r}' if protected else ''})"
+        call = f"self.{attribute}({{0}}{', edge_index' if protected else ''})"
+        return replace(self._step("quantise", format, (x,), x.width, call, attribute, construct), format=format)
 
     def activation(self, name: str, x: Value) -> Value:
         """An elementwise function; ``linear`` is the identity and leaves no trace."""
@@ -140,8 +178,10 @@ class Network:
             raise BadInput(f"a dropout probability is from 0 to below 1; got {p!r}")
         if p == 0:
             return x
+        x = self.quantise(x)  # its range would follow from what dropout scales
         attribute, construct = self._name("dropout"), f"torch.nn.Dropout({float(p)!r})"
-        return self._step("dropout", f"dropout {p:g}", (x,), x.width, f"self.{attribute}({{0}})", attribute, construct)
+        out = self._step("dropout", f"dropout {p:g}", (x,), x.width, f"self.{attribute}({{0}})", attribute, construct)
+        return replace(out, format=x.format)
 
     def norm(self, name: str, x: Value) -> Value:
         """A normalisation; ``none`` leaves no trace."""
@@ -178,6 +218,15 @@ class Network:
         """
         return x if self.task.level != "graph" or x.pooled else self.readout(self._readout, x)
 
+    def choose(self, chosen: Any, options: Mapping[Any, Value]) -> Value:
+        """One of several values; the steps that only the others need are left out of the network.
+
+        In place of an ``if`` on a knob, which a supernet could not read.
+        """
+        if chosen not in options:
+            raise BadInput(f"there is no value for {chosen!r}; there are {', '.join(map(repr, options))}")
+        return options[chosen]
+
     def scores(self, x: Value) -> Value:
         """Says that ``x`` is what the task asks for: no linear head is added.
 
@@ -210,13 +259,29 @@ class Network:
         construct: str | None = None,
         name: str | None = None,
         settings: tuple[tuple[str, Any], ...] = (),
+        precision: Precision = FLOAT,
     ) -> Value:
         pooled = kind == "readout" or any(value.pooled for value in inputs)
         output = Value(self._values, width, pooled)
         self._values += 1
-        self.steps.append(Step(kind, label, inputs, output, call, attribute, construct, self._comment, name, settings))
-        self._comment = None
+        comment, self._comment = self._comment, None
+        self.steps.append(
+            Step(kind, label, inputs, output, call, attribute, construct, comment, name, settings, precision)
+        )
         return output
+
+    def _low(self, construct: str, **formats: str) -> str:
+        """What makes a layer that computes with few bits; ``formats`` name those that it can have."""
+        said = {key: f for key, name in formats.items() if (f := getattr(self.precision, name)) != "float"}
+        if not said:
+            return construct
+        self._print(QUANTISED)
+        arguments = "".join(f", {key}={value!r}" for key, value in said.items())
+        protected = self.precision.protect > 0 and "messages" in said
+        return f"Quantised({construct}{arguments}{f', protect={float(self.precision.protect)!r}' if protected else ''})"
+
+    def _labelled(self, label: str) -> str:
+        return label if self.precision == FLOAT else f"{label}, {self.precision}"
 
     def _name(self, kind: str) -> str:
         self._names[kind] = self._names.get(kind, 0) + 1

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.searchspace.errors import BadInput, NasError, RunError
+from nas.searchspace.spaces.registry import absolute
 from nas.settings import Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -141,9 +142,8 @@ class RunFolder:
         import tomli_w
 
         values: dict[str, Any] = {k: v for k, v in asdict(settings).items() if v is not None and v != {}}
-        if ":" in settings.space:  # a file is found again from any directory
-            file, _, name = settings.space.rpartition(":")
-            values["space"] = f"{Path(file).resolve()}:{name}"
+        if settings.space:
+            values["space"] = absolute(settings.space)  # a file is found again from any directory
         text = "# The settings of this run; nas search --config repeats it.\n" + tomli_w.dumps(values)
         temporary = self.path / f".{SETTINGS}.{os.getpid()}"
         try:

@@ -19,6 +19,8 @@ class AttentionConv(torch.nn.Module):
     perceptron on the sum); ``combine`` is identity, or mlp (a linear map of the aggregate beside h_i, then relu).
     Heads stand side by side, or are averaged where ``concat`` is false. ``dropout`` acts on a(i, j), as in GAT.
 
+    ``send`` and ``weigh`` are slots: what nodes send and the weight of each edge pass through them.
+
     Shapes: ``[nodes, inputs]`` to ``[nodes, outputs]``; with ``concat``, ``outputs`` counts all heads together.
     """
 
@@ -42,6 +44,8 @@ class AttentionConv(torch.nn.Module):
         width = self.width
         self.linear = torch.nn.Linear(inputs, heads * width, bias=False)
         self.bias = torch.nn.Parameter(torch.zeros(outputs))
+        self.send: torch.nn.Module = torch.nn.Identity()
+        self.weigh: torch.nn.Module = torch.nn.Identity()
         if attention in ("gat", "sym-gat", "cos"):
             self.left = torch.nn.Parameter(torch.empty(heads, width))
         if attention in ("gat", "sym-gat", "cos", "linear"):
@@ -64,7 +68,7 @@ class AttentionConv(torch.nn.Module):
     def forward(self, x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
         # The graph's own self-loops are not taken out but moved to a spare node, which is cut off in the end: so all
         # shapes follow from those of the input, and the layer can be exported.
-        h = F.pad(self.linear(x).view(x.size(0), self.heads, self.width), (0, 0, 0, 0, 0, 1))
+        h = F.pad(self.send(self.linear(x)).view(x.size(0), self.heads, self.width), (0, 0, 0, 0, 0, 1))
         nodes = h.size(0)
         edge_index = edge_index.masked_fill(edge_index[0] == edge_index[1], nodes - 1)
         edge_index = torch.cat([edge_index, torch.arange(nodes, device=h.device).expand(2, -1)], dim=1)
@@ -72,7 +76,7 @@ class AttentionConv(torch.nn.Module):
         weight = self.coefficients(h, source, target)
         messages = h[source]
         if weight is not None:
-            messages = messages * F.dropout(weight, self.dropout, self.training).unsqueeze(-1)
+            messages = messages * F.dropout(self.weigh(weight), self.dropout, self.training).unsqueeze(-1)
         reduce = self.aggregate if self.aggregate in ("mean", "max") else "sum"
         out = scatter(messages, target, dim=0, dim_size=nodes, reduce=reduce)
         return self.combined(out[:-1], h[:-1])

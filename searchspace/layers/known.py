@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from functools import cache
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from nas.searchspace.layers.aggregate import Aggregate
 from nas.searchspace.layers.attention import AttentionConv
+from nas.searchspace.layers.quantised import Quantised, Quantiser
+
+OURS = (Aggregate, AttentionConv, Quantised, Quantiser)
+
+
+def _read(code: CodeType) -> tuple[Any, ...]:
+    """What the code does, wherever it stands in its file."""
+    constants = tuple(_read(c) if isinstance(c, CodeType) else c for c in code.co_consts)
+    return code.co_code, constants, code.co_names, code.co_varnames
 
 
 @cache
 def _code(cls: type) -> dict[str, tuple[Any, ...]]:
-    functions = {name: f.__code__ for name, f in vars(cls).items() if isinstance(f, FunctionType)}
-    return {name: (c.co_code, c.co_consts, c.co_names, c.co_varnames) for name, c in functions.items()}
+    return {name: _read(f.__code__) for name, f in vars(cls).items() if isinstance(f, FunctionType)}
 
 
 def is_ours(cls: type) -> type | None:
     """The layer of ours that a printed class is, if it is one."""
-    for ours in (Aggregate, AttentionConv):
+    for ours in OURS:
         if cls.__name__ == ours.__name__ and (cls is ours or _code.__wrapped__(cls) == _code(ours)):
             return ours
     return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.searchspace.errors import BadInput, NasError
+from nas.searchspace.formats import PREFIX, quantised
 from nas.searchspace.language import is_architecture
 from nas.searchspace.registry import Registry, unknown
 from nas.searchspace.space import Space
@@ -18,6 +19,7 @@ SPACES = Registry(
     {
         "agnn": "nas.searchspace.spaces.agnn:AGNN",
         "design": "nas.searchspace.spaces.design:Design",
+        "lpgnas": "nas.searchspace.spaces.lpgnas:LPGNAS",
         "nasbench-graph": "nas.searchspace.spaces.nasbench_graph:NASBenchGraph",
         "nasbench-graph-proteins": "nas.searchspace.spaces.nasbench_graph_proteins:NASBenchGraphProteins",
     },
@@ -26,6 +28,8 @@ SPACES = Registry(
 
 def find(space: Any) -> Space[Any]:
     """A space from its name, from ``file.py:Class``, from a class decorated with ``@architecture``, or itself.
+
+    With ``quantised:`` in front of a name or a file it has knobs for the formats of its components.
 
     A file is Python and is run as such: name only files you trust.
 
@@ -36,6 +40,9 @@ def find(space: Any) -> Space[Any]:
         return space
     if not isinstance(space, str):
         return Space(space)
+    if space.startswith(PREFIX):
+        made: Space[Any] = quantised(find(space.removeprefix(PREFIX)))
+        return made
     if space.endswith(".py"):
         raise BadInput(f"{space!r} names no class; write {space}:ClassName")
     if ":" not in space:
@@ -43,6 +50,15 @@ def find(space: Any) -> Space[Any]:
     path, _, name = space.rpartition(":")
     found = _from_file(Path(path), name)
     return found if isinstance(found, Space) else Space(found, name)
+
+
+def absolute(space: str) -> str:
+    """The name of a space in a file with the whole path of that; any other name as it is."""
+    before, inner = (PREFIX, space.removeprefix(PREFIX)) if space.startswith(PREFIX) else ("", space)
+    if ":" not in inner:
+        return space
+    path, _, name = inner.rpartition(":")
+    return f"{before}{Path(path).resolve()}:{name}"
 
 
 def _from_file(path: Path, name: str) -> Any:

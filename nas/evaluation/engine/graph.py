@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -89,6 +90,12 @@ class Graph:
             self._propagated[name, times] = self._make_propagated(name, times)
         return self._propagated[name, times]
 
+    @cached_property
+    def ranks(self) -> Tensor:
+        """``[nodes]``, from 0 of the fewest incoming edges to 1 of the most."""
+        degree = self.structure(PLAIN).degree
+        return degree.argsort(stable=True).argsort(stable=True) / max(len(degree) - 1, 1)
+
     def _make_structure(self, loops: str) -> Structure:
         raise NotImplementedError
 
@@ -156,6 +163,11 @@ class Part(Graph):
     def _make_propagated(self, name: str, times: int) -> Tensor:
         whole = self._whole.propagated(name, times)
         return whole if self._nodes is None else whole.index_select(0, self._nodes)
+
+    @cached_property
+    def ranks(self) -> Tensor:
+        """Those of the whole graph."""
+        return self._whole.ranks if self._nodes is None else self._whole.ranks[self._nodes]
 
     def _kept(self, whole: Structure) -> Tensor:
         return self._into.index_select(0, whole.target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ from nas.evaluation.engine.dropout import Noise
 from nas.evaluation.engine.elementwise import ELEMENTWISE
 from nas.evaluation.engine.graph import Part, graph_of
 from nas.evaluation.engine.printed import PRINTED
+from nas.evaluation.engine.quantising import chance, quantise
 from nas.searchspace.layers.hops import FURTHER
 from nas.searchspace.layers.known import is_ours
+from nas.searchspace.layers.quantised import Quantised, Quantiser
 
 LAYERS = CONVOLUTIONS | ATTENTIONS | PRINTED
 
@@ -38,15 +41,20 @@ def lowered(model: torch.nn.Module, seed: int) -> Iterator[None]:
             if forward is not None:
                 layer.forward = forward
                 changed.append(layer)
+            if is_ours(type(layer)) is Quantiser:
+                vars(layer)["chance"] = partial(chance, layer)
         yield
     finally:
         for layer in changed:
             del layer.forward
+            vars(layer).pop("chance", None)
 
 
 def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:
     """The layer's forward pass on prepared tensors; None where it keeps its own."""
     kind, plain = is_ours(type(layer)) or type(layer), type(layer).forward
+    if kind is Quantiser:
+        return lambda x, *edges: quantise(layer, x, *edges) if _here(x) else plain(layer, x, *edges)
     if kind in ELEMENTWISE:
         fast, fits = ELEMENTWISE[kind]
         return (lambda x: fast(layer, x, noise) if _here(x) else plain(layer, x)) if fits(layer) else None
@@ -73,7 +81,13 @@ def _here(x: Any) -> bool:
 
 
 def hops(layer: torch.nn.Module) -> int | None:
-    """How far a lowered message-passing layer hears; None for any other layer."""
+    """How far a lowered layer that takes edges hears; None for any other layer."""
+    kind = is_ours(type(layer))
+    if kind is Quantised:
+        assert isinstance(layer.layer, torch.nn.Module)
+        return hops(layer.layer)
+    if kind is Quantiser:
+        return 0
     if "forward" not in vars(layer) or type(layer) in ELEMENTWISE:
         return None
     return FURTHER[type(layer)](layer) if type(layer) in FURTHER else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -38,12 +39,12 @@ def aggregate(layer: Aggregate, x: Tensor, graph: Graph, noise: Noise) -> Tensor
 
 def attention_conv(layer: AttentionConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     """``AttentionConv`` by products with the edges of all its heads at once."""
-    looped, h = graph.structure(LOOPED), layer.linear(x)
+    looped, h = graph.structure(LOOPED), layer.send(layer.linear(x))
     if layer.attention in ("constant", "gcn"):  # one weight for all heads
         out = _alike(layer, h, graph, noise)
     else:
         structure, rows = looped.heads(layer.heads), h.view(-1, layer.width)
-        weight = softmax(structure, _score(layer, rows, structure))
+        weight = layer.weigh(softmax(structure, _score(layer, rows, structure)))
         weight = dropped(noise, weight, layer.dropout, layer.training)
         out = highest(structure, rows, weight) if layer.aggregate == "max" else weighted_sum(structure, weight, rows)
     out, h = (rows.view(-1, layer.heads, layer.width) for rows in (out, h))
@@ -54,10 +55,12 @@ def attention_conv(layer: AttentionConv, x: Tensor, graph: Graph, noise: Noise) 
 
 def _alike(layer: AttentionConv, h: Tensor, graph: Graph, noise: Noise) -> Tensor:
     structure = graph.structure(LOOPED)
-    constant = layer.attention == "constant"
-    if layer.aggregate != "max" and (constant or layer.dropout == 0 or not layer.training):
+    constant, exact = layer.attention == "constant", isinstance(layer.weigh, torch.nn.Identity)
+    if layer.aggregate != "max" and (constant or (exact and (layer.dropout == 0 or not layer.training))):
         return propagate(graph.matrix("looped sum") if constant else graph.matrix("gcn"), h)
-    weight = None if constant else dropped(noise, graph.values("gcn"), layer.dropout, layer.training)
+    weight = None
+    if not constant:
+        weight = dropped(noise, layer.weigh(graph.values("gcn")), layer.dropout, layer.training)
     if layer.aggregate == "max":
         return highest(structure, h, weight)
     assert weight is not None

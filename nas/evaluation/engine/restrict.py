@@ -20,6 +20,8 @@ from torch import Tensor
 
 from nas.evaluation.engine.reach import EVERYWHERE, Reach
 from nas.searchspace.layers.hops import Layers
+from nas.searchspace.layers.known import is_ours
+from nas.searchspace.layers.quantised import Quantised, Quantiser
 
 ROWWISE_CALLS: set[Any] = {
     *(torch.relu, torch.sigmoid, torch.tanh, F.elu, F.leaky_relu, F.relu6, F.softplus, F.gelu, F.silu, F.relu),
@@ -70,8 +72,9 @@ def _needed(
     for node in reversed(graph.nodes):
         level = needed[node]
         inputs = [source for source in node.all_input_nodes if source.op != "placeholder" or source.target == "x"]
-        if far := _hops(node, layers, hops):
-            level = EVERYWHERE if level == EVERYWHERE else reach.level(level + far)
+        far = _hops(node, layers, hops)
+        if far is not None:
+            level = level if level == EVERYWHERE or far == 0 else reach.level(level + far)
         elif _needs_all(node, layers):
             level = EVERYWHERE
         elif not _is_rowwise(node, layers):
@@ -82,7 +85,7 @@ def _needed(
 
 
 def _hops(node: torch.fx.Node, layers: Named, hops: Hops) -> int | None:
-    """How far a call of a message-passing layer hears; None for any other step."""
+    """How far a call of a layer with edges hears; None for any other step."""
     usual = node.op == "call_module" and len(node.args) == 2 and not node.kwargs
     return hops(layers[str(node.target)]) if usual else None
 
@@ -94,7 +97,10 @@ def _needs_all(node: torch.fx.Node, layers: Named) -> bool:
 
 def _is_rowwise(node: torch.fx.Node, layers: Named) -> bool:
     if node.op == "call_module":
-        return isinstance(layers[str(node.target)], ROWWISE_LAYERS)
+        layer = layers[str(node.target)]
+        if is_ours(type(layer)) is Quantised:
+            layer = getattr(layer, "layer")  # noqa: B009
+        return isinstance(layer, ROWWISE_LAYERS) or is_ours(type(layer)) is Quantiser
     if node.target is torch.cat:
         return 1 in (node.kwargs.get("dim"), *node.args[1:2])
     return node.op in ("placeholder", "output") or node.target in ROWWISE_CALLS
@@ -130,10 +136,10 @@ def _rewritten(
                 made[node] = new.call_function(Reach.features, (circles, level)), level
         elif node.op == "output":
             new.output(at(0)(node.all_input_nodes[0]))
-        elif far := _hops(node, layers, hops):
-            outer, inner = reach.level(level + far), reach.level(level + far - 1)
-            outer = EVERYWHERE if level == EVERYWHERE else outer
-            inner = EVERYWHERE if level == EVERYWHERE else inner
+        elif (far := _hops(node, layers, hops)) is not None:
+            outer, inner = level, level
+            if level != EVERYWHERE and far > 0:
+                outer, inner = reach.level(level + far), reach.level(level + far - 1)
             edges = new.call_function(Reach.edges, (circles, outer, inner))
             made[node] = new.call_module(str(node.target), (at(outer)(node.all_input_nodes[0]), edges)), outer
         else:
