@@ -1,0 +1,208 @@
+"""Accuracy against size: searches over architecture and precision, and the float winner of AGNN with fewer bits.
+
+    python experiments/lpgnas/fronts.py [float lpgnas nsga2 random ...] [--data cora,citeseer,...] [--runs DIR]
+
+Needs the data (NAS_DATA or a download). ``float`` is the search of the space ``agnn`` by its own controller; its winner
+is then trained with the formats of W8A8, W4A8 and W4A4 too, and rounded to them without training. The others search
+the space ``lpgnas`` for accuracy and small files. All have the same seconds of one core, see settings.toml.
+
+searches.csv has a row for each search, fronts.csv one for each network on its front, with the validation accuracy of
+the search's one training; finals.csv one for each chosen network, with means over fresh seeds. Interrupted, it goes on
+where it was; finished rows are skipped. ``bytes`` are those of the packed file, ``buffer`` those of the largest value
+in a forward pass.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is there: the searches have one core
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from quantisation import after_training, costs, with_formats
+from recording import append, origin, rows
+
+import nas
+from nas.controllers.base import Trial
+from nas.searchspace.encodings import text
+from nas.searchspace.task import Task
+from nas.study.folder import RunFolder
+from nas.study.plan import Plan
+from nas.study.records import Record
+from nas.study.search import Silent
+from nas.training import Summary, prepared, retrain, train_seeds
+
+HERE = Path(__file__).parent
+SETTINGS = tomllib.loads((HERE / "settings.toml").read_text())
+SEARCHES, FRONTS, FINALS = (HERE / f"{name}.csv" for name in ("searches", "fronts", "finals"))
+WAYS = TRAINED, ROUNDED = ("trained", "rounded after training")
+
+Metrics = dict[str, Summary]
+
+
+class Log(Silent):
+    """Prints a line per trial."""
+
+    def recorded(self, record: Record) -> None:
+        trial = record.trial
+        print(f"{trial.number:4d} {trial.seconds:5.1f} s {trial.values} {trial.reason or ''}", flush=True)
+
+    def noted(self, note: str) -> None:
+        print(note, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="part", default=list(SETTINGS["parts"]))
+    parser.add_argument("--data", default=",".join(SETTINGS["data"]))
+    parser.add_argument("--runs", default="runs")
+    given = parser.parse_args()
+    for data in given.data.split(","):
+        for part in given.parts:
+            print(f"# {part} on {data}", flush=True)
+            Experiment(data, part, Path(given.runs)).run()
+
+
+class Experiment:
+    """One search on one data set, and what is made of it."""
+
+    def __init__(self, data: str, part: str, runs: Path) -> None:
+        self.data, self.part = data, part
+        on_data = dict(SETTINGS["data"][data])
+        self.seeds = range(100, 100 + on_data.pop("final_seeds", SETTINGS["final_seeds"]))
+        self.search = SETTINGS["search"] | {"data": data} | on_data | SETTINGS["parts"][part]
+        self.result = searched(self.search, f"lpgnas-{data}-{part}", runs)
+        self.folder = self.result.path / "training"
+        settings = replace(self.result.plan.settings, trial_seconds=None)
+        self.plan: Plan = replace(self.result.plan, settings=settings)
+        self.task: Task = prepared(self.plan)
+        self.recorded = {file: rows(file) for file in (SEARCHES, FRONTS, FINALS)}
+
+    def run(self) -> None:
+        records, front = self.result.records, self.front()
+        done = [r for r in records if r.trial.values is not None]
+        row = {"seed": self.search["seed"], "seconds": round(records[-1].elapsed, 1), "trials": len(records)}
+        row |= {"failed": len(records) - len(done), "front": len(front)}
+        self.record(SEARCHES, row)
+        chosen = self.chosen(self.candidates(front))
+        for trial in front:
+            names = " and ".join(name for name, one in chosen.items() if one is trial)
+            row = {"trial": trial.number, "valid": round(accuracy(trial), 4)} | costs(trial.architecture, self.task)
+            self.record(FRONTS, row | {"chosen": names, "architecture": text(trial.architecture)}, "trial")
+        for name, trial in chosen.items():
+            for precision, way, architecture, metrics in self.versions(trial):
+                if not self.has(FINALS, "network", "precision", "way", network=name, precision=precision, way=way):
+                    said = {"network": name, "precision": precision, "way": way, "trial": trial.number}
+                    self.record(FINALS, said | self.summed(metrics()) | costs(architecture, self.task), *said)
+
+    def record(self, file: Path, row: dict[str, Any], *keys: str) -> None:
+        """Add a row, if there is none with these values of ``keys`` yet."""
+        if not self.has(file, *keys, **row):
+            append(file, {"data": self.data, "method": self.part} | row | origin())
+
+    def has(self, file: Path, *keys: str, **row: Any) -> bool:
+        wanted = {"data": self.data, "method": self.part} | {key: str(row[key]) for key in keys}
+        return any(all(one[key] == value for key, value in wanted.items()) for one in self.recorded[file])
+
+    # which networks
+
+    def front(self) -> list[Trial]:
+        """The best first; of a search for accuracy alone those that were trained to their end."""
+        if len(self.plan.objectives) > 1:
+            return self.result.pareto
+        return [r.trial for r in self.result.ranking if r.trial.stopped is None]
+
+    def candidates(self, front: Sequence[Trial]) -> list[Trial]:
+        confirm = SETTINGS["confirm"]
+        near = [t for t in front if accuracy(t) >= accuracy(front[0]) - confirm["near"]]
+        most = min(confirm["most"], len(near))
+        if len(self.plan.objectives) == 1:
+            return near[:most]
+        return [near[round(i * (len(near) - 1) / max(most - 1, 1))] for i in range(most)]
+
+    def chosen(self, candidates: Sequence[Trial]) -> dict[str, Trial]:
+        """By mean validation accuracy over fresh seeds: ``best``, and on a front ``small`` too."""
+        confirm = SETTINGS["confirm"]
+        seeds = range(1, 1 + confirm["seeds"])
+        means = {t.number: self.trained(t.number, t.architecture, seeds)["valid_accuracy"].mean for t in candidates}
+        print("confirmed:", {number: round(mean, 4) for number, mean in means.items()}, flush=True)
+        best = max(candidates, key=lambda t: means[t.number])
+        if len(self.plan.objectives) == 1:
+            return {"best": best}
+        good = [t for t in candidates if means[t.number] >= means[best.number] - confirm["loss"]]
+        return {"best": best, "small": min(good, key=lambda t: costs(t.architecture, self.task)["bytes"])}
+
+    # what they are worth
+
+    def versions(self, trial: Trial) -> Iterator[tuple[str, str, Any, Callable[[], Metrics]]]:
+        """Each with its precision, the way it came about, its architecture, and its metrics over the final seeds."""
+        own = trial.architecture
+        if self.part != "float":
+            yield "searched", TRAINED, own, lambda: self.trained(trial.number, own, self.seeds)
+            return
+        yield "float32", TRAINED, own, lambda: over(self.with_weights(trial, seed)[0] for seed in self.seeds)
+        precisions = SETTINGS["precisions"]
+        by_row = {
+            f"{name} by row": precisions[name] | {"weights": f"{precisions[name]['weights']}-channel"}
+            for name in SETTINGS["per_row"]["precisions"]
+        }
+        for name, formats in (precisions | by_row).items():
+            lower = with_formats(own, formats)
+            yield name, ROUNDED, lower, lambda formats=formats: self.rounded(trial, formats)
+            if name in precisions:
+                key = f"{trial.number}-{name}"
+                yield name, TRAINED, lower, lambda key=key, lower=lower: self.trained(key, lower, self.seeds)
+
+    def trained(self, key: Any, architecture: Any, seeds: Sequence[int]) -> Metrics:
+        return train_seeds(self.plan, architecture, seeds, self.folder / f"{key}.json").summary
+
+    def with_weights(self, trial: Trial, seed: int) -> tuple[dict[str, float], Path]:
+        """The metrics of a training and the file of its weights."""
+        weights = self.folder / f"{trial.number}-{seed}.safetensors"
+        file = weights.with_suffix(".json")
+        if not file.exists():
+            self.folder.mkdir(exist_ok=True)
+            file.write_text(json.dumps(dict(retrain(self.plan, trial.architecture, seed, weights).metrics)))
+        return json.loads(file.read_text()), weights
+
+    def rounded(self, trial: Trial, formats: dict[str, str]) -> Metrics:
+        files = [self.with_weights(trial, seed)[1] for seed in self.seeds]
+        return over(after_training(trial.architecture, formats, file, self.task) for file in files)
+
+    def summed(self, metrics: Metrics) -> dict[str, Any]:
+        """The columns of a table."""
+        row: dict[str, Any] = {"seeds": len(self.seeds)}
+        for split in ("valid", "test"):
+            found = metrics[f"{split}_accuracy"]
+            row |= {f"{split}_mean": round(found.mean, 4), f"{split}_deviation": round(found.deviation, 4)}
+        print(row, flush=True)
+        return row
+
+
+def searched(search: dict[str, Any], name: str, runs: Path) -> nas.Result:
+    if RunFolder(runs, name).exists():
+        return nas.resume(name, runs=runs, watcher=Log())
+    return nas.search(**search, name=name, runs=runs, watcher=Log())
+
+
+def over(seeds: Iterator[dict[str, float]]) -> Metrics:
+    """From the metrics of each seed."""
+    found = list(seeds)
+    return {name: Summary.of([one[name] for one in found]) for name in found[0] if name in found[-1]}
+
+
+def accuracy(trial: Trial) -> float:
+    """On the validation split, in the search."""
+    return trial.metrics["valid_accuracy"]
+
+
+if __name__ == "__main__":
+    main()
