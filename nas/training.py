@@ -19,6 +19,7 @@ from nas.evaluation.seeds import ALONE, evaluate_seeds
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import source
 from nas.searchspace.task import Task
+from nas.study.costs import known
 from nas.study.plan import Plan
 from nas.study.search import recipe_of
 
@@ -68,6 +69,7 @@ def job(plan: Plan, architecture: Any, seed: int, weights: Path | None = None) -
         validate_every=settings.validate_every,
         batches=settings.batches,
         precision=settings.precision,
+        known=known(architecture, plan.task),
     )
 
 

@@ -27,6 +27,7 @@ WORDS = {
     "params": "parameters",
     "valid": "validation",
     "latency": "latency (s)",
+    "buffer": "largest buffer (bytes)",
 }
 """What numbers are called in a heading, where their names are short."""
 
@@ -80,7 +81,7 @@ def shown(value: Any, name: str = "") -> str:
         return str(value)
     if not math.isfinite(value):
         return "-"
-    if isinstance(value, int) or name in ("params", "bytes") or (value.is_integer() and abs(value) >= 1000):
+    if isinstance(value, int) or name in ("params", "bytes", "buffer") or (value.is_integer() and abs(value) >= 1000):
         return f"{round(value):,}"
     if name in ("seconds", "epochs", "best_epoch"):
         return f"{value:,.1f}"

@@ -58,7 +58,7 @@ TOP = 10
     "objectives",
     multiple=True,
     metavar="NAME",
-    help="A metric or a cost (params, bytes, seconds, latency); '-' in front means less is better. May be "
+    help="A metric or a cost (params, bytes, buffer, seconds, latency); '-' in front means less is better. May be "
     "given several times: --objective accuracy --objective -params.  [default: the task's metric]",
 )
 @click.option("--metric", help="What validation selects by.  [default: by task]")

@@ -18,6 +18,7 @@ from nas.evaluation.engine.scoring import Scoring
 from nas.evaluation.inheriting import inherit, lent
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
+from nas.evaluation.packing import file_size, stored
 from nas.evaluation.portions.fitting import fitted
 from nas.evaluation.precision import products_in, scores_in
 from nas.evaluation.proxies import scores
@@ -44,7 +45,7 @@ def evaluate(job: Job, task: Task) -> Outcome:
             scored = scores(job, task) if job.proxies else {}
             if not job.trains:
                 costs = costs_alone(job.source, task, job.device, job.latency)
-                return Outcome(scored | costs, time.monotonic() - begin)
+                return Outcome(scored | costs | dict(job.known), time.monotonic() - begin)
             trained, metrics, batches = _measured(job, task, begin, weights)
     except Failed as failure:
         return Outcome(seconds=time.monotonic() - begin, reason=str(failure))
@@ -86,12 +87,12 @@ def _measured(
         latency = latency_of(model, without_preparation(task))
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
-        "bytes": float(sum(t.numel() * t.element_size() for t in trained.state.values())),
+        "bytes": float(file_size(stored(model))),
         "latency": latency,
         "seconds": time.monotonic() - begin,
     }
     shared = {} if job.inherits is None else {"inherited": inherited}
-    return trained, trained.metrics | costs | shared | dict(fit.metrics), fit.batches
+    return trained, trained.metrics | costs | dict(job.known) | shared | dict(fit.metrics), fit.batches
 
 
 def costs_alone(source: str, task: Task, device: str, latency: bool = True) -> dict[str, float]:
@@ -100,7 +101,7 @@ def costs_alone(source: str, task: Task, device: str, latency: bool = True) -> d
         model = load(source)().to(device)
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
-        "bytes": float(sum(t.numel() * t.element_size() for t in model.state_dict().values())),
+        "bytes": float(file_size(stored(model))),
     }
     return costs | ({"latency": latency_of(model, without_preparation(task))} if latency else {})
 

@@ -61,6 +61,7 @@ class Job:
         proxies: names of the proxies that score the network before it is trained, see ``nas.evaluation.proxies``.
         trains: whether it is trained at all; without that the outcome has the scores, ``params`` and ``bytes`` alone.
         latency: whether the latency of a network that is not trained is measured, which can take longer than scores.
+        known: what the network costs that its source does not say, to stand among the metrics: ``buffer``.
         architecture: that of a network to look up; else None.
     """
 
@@ -81,6 +82,7 @@ class Job:
     proxies: tuple[str, ...] = ()
     trains: bool = True
     latency: bool = True
+    known: tuple[tuple[str, float], ...] = ()
     architecture: Any = None
 
 
@@ -90,10 +92,10 @@ class Outcome:
 
     Attributes:
         metrics: ``valid_<metric>``, ``test_<metric>`` and the loss of both splits, at the best epoch; ``params``,
-            ``bytes``, ``latency``, ``seconds``, ``epochs`` trained and ``best_epoch``; of a training in portions also
-            ``parts``, ``approximate_evaluation`` and ``full_batch_mib``; where weights are shared ``inherited``, the
-            share of the trainable weights that another trial lent; of proxies ``proxy_<name>`` and
-            ``proxy_seconds_<name>``. Empty if the job failed.
+            ``bytes``, ``latency``, ``seconds``, ``epochs`` trained and ``best_epoch``; what the job knows; of a
+            training in portions also ``parts``, ``approximate_evaluation`` and ``full_batch_mib``; where weights are
+            shared ``inherited``, the share of the trainable weights that another trial lent; of proxies
+            ``proxy_<name>`` and ``proxy_seconds_<name>``. Empty if the job failed.
         seconds: wall-clock time.
         reason: why it failed, or None.
         curve: ``(epoch, value)`` of the choosing metric at every look at the validation split.

@@ -14,6 +14,7 @@ from nas.evaluation.engine.prepare import without_preparation
 from nas.evaluation.evaluate import evaluate, latency_of, reason_of
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import memory_limit
+from nas.evaluation.packing import file_size, stored
 from nas.evaluation.stacked import CannotStack, train_stacked
 from nas.evaluation.train import Trained
 from nas.searchspace.source import load
@@ -113,8 +114,8 @@ def _outcome(job: Job, trained: Trained | Failed, task: Task, seconds: float) ->
     model.to(job.device)
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
-        "bytes": float(sum(t.numel() * t.element_size() for t in trained.state.values())),
+        "bytes": float(file_size(stored(model))),
         "latency": latency_of(model, task),
         "seconds": seconds,
     }
-    return Outcome(trained.metrics | costs, seconds, curve=trained.curve)
+    return Outcome(trained.metrics | costs | dict(job.known), seconds, curve=trained.curve)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from nas.evaluation.evaluate import write_weights
+from nas.evaluation.packing import stored
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import load, source
 from nas.searchspace.space import Space
@@ -37,6 +38,8 @@ def export(
     """Write ``model.py``, ``weights.safetensors``, ``architecture.json``, ``predict.py`` and, where the operators
     allow it, the ``torch.export`` program ``model.pt2`` with free numbers of nodes and edges.
 
+    Weights of quantised layers are packed in the file: it has as many bytes as the search said.
+
     Args:
         to: folder to make; files of an earlier export in it are replaced.
         facts: what else to write into ``architecture.json``, such as the trial and its metrics.
@@ -54,12 +57,14 @@ def export(
     text = source(architecture, task)
     model = load(text)()
     model.load_state_dict(dict(state))
+    state = stored(model)
+    model.load_state_dict(state)  # what is shipped: weights that are rounded already
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}-") as scratch:
             here = Path(scratch)
             (here / "model.py").write_text(text, encoding="utf-8")
-            write_weights(dict(state), here / "weights.safetensors")
+            write_weights(state, here / "weights.safetensors")
             shutil.copyfile(Path(__file__).with_name("predict.py"), here / "predict.py")
             problem = _program(model.eval(), task, here / PROGRAM)
             described = {

@@ -72,7 +72,7 @@ def printer(name: str, ticks: Sequence[float]) -> tuple[Callable[[float], str], 
         return _plain([t / factor for t in ticks], 1 / factor), unit
     if name == "latency":
         return _plain([1000 * t for t in ticks], 1000.0), "ms"
-    if name in ("params", "bytes"):
+    if name in ("params", "bytes", "buffer"):
         return _short, ""
     return _plain(ticks), ""
 

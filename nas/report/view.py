@@ -144,7 +144,13 @@ class Column:
     larger: bool
 
 
-LABELS = {"params": "parameters", "bytes": "size", "seconds": "training time", "latency": "latency"}
+LABELS = {
+    "params": "parameters",
+    "bytes": "size",
+    "buffer": "largest buffer",
+    "seconds": "training time",
+    "latency": "latency",
+}
 
 
 def label(objective: Objective) -> str:
@@ -167,7 +173,7 @@ def number(name: str, value: float | None) -> str:
             return f"{100 * value:.1f} %"
         case "params" | "epochs" | "best_epoch":
             return f"{value:,.0f}"
-        case "bytes":
+        case "bytes" | "buffer":
             return size(value)
         case "seconds":
             return duration(value)

@@ -10,8 +10,15 @@ from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 
-MEASURED = ("params", "bytes", "latency")
+MEASURED = ("params", "bytes", "buffer", "latency")
 """Costs that a network has before it is trained."""
+
+
+def known(architecture: Any, task: Task) -> tuple[tuple[str, float], ...]:
+    """What an architecture's network costs that cannot be seen in the trained one, see ``Job.known``."""
+    from nas.searchspace.buffers import largest  # loads torch
+
+    return (("buffer", float(largest(architecture, task))),)
 
 
 class Costs:
@@ -67,6 +74,8 @@ class Costs:
         if self._column is not None:
             return self._column.metrics(architecture)
         try:
-            return costs_alone(source(architecture, self._task), self._task, self._device, "latency" in self.names)
+            text = source(architecture, self._task)
+            costs = costs_alone(text, self._task, self._device, "latency" in self.names)
+            return costs | dict(known(architecture, self._task))
         except Exception:  # one that does not fit the task
             return None

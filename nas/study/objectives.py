@@ -11,7 +11,8 @@ from nas.settings import proxy_of
 
 COSTS = {
     "params": "trainable parameters",
-    "bytes": "bytes of the weights",
+    "bytes": "bytes of the file of weights that is exported",
+    "buffer": "bytes of the largest buffer of one forward pass over the validation split",
     "seconds": "wall-clock seconds of the training",
     "latency": "seconds of one forward pass over the validation split, median of several",
 }

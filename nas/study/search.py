@@ -21,7 +21,7 @@ from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import WARM_UP, Settings, proxy_of
-from nas.study.costs import Costs
+from nas.study.costs import Costs, known
 from nas.study.fidelity import bracket, rungs
 from nas.study.finals import finalists, untrained
 from nas.study.folder import RunFolder
@@ -263,6 +263,7 @@ class Search:
             proxies=() if proxy is None else (proxy,),
             trains=proxy is None,
             latency="latency" in {o.name for o in self.objectives},
+            known=known(proposal.architecture, self.task),
         )
 
     def _propose(self) -> _Running | None:

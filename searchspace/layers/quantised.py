@@ -1,7 +1,5 @@
 """Layers that compute with few bits: fake quantisation in training, packed whole numbers in a file."""
 
-from typing import Any
-
 import torch
 from torch_geometric.nn import MessagePassing
 
@@ -197,17 +195,22 @@ class Quantised(torch.nn.Module):
         for key, quantiser in self.weights.items():
             if not self.settled:
                 name = key.replace("/", ".")
-                found[name] = quantiser(self.layer.get_parameter(name))
+                place, _, last = name.rpartition(".")
+                # not get_parameter, which refuses what stands in for a parameter while somebody differentiates
+                found[name] = quantiser(getattr(self.layer.get_submodule(place), last))
         return found
 
-    def propagated(self, layer: torch.nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def propagated(
+        self, layer: torch.nn.Module, inputs: tuple[torch.Tensor, object, dict[str, object]]
+    ) -> tuple[torch.Tensor, object, dict[str, object]]:
         """Rounds what is about to be propagated."""
         edge_index, size, named = inputs
         for name in ("x", "value"):
-            if isinstance(named.get(name), torch.Tensor):
-                named[name] = self.send(named[name], edge_index)
-            elif isinstance(named.get(name), tuple):
-                named[name] = (self.send(named[name][0], edge_index), *named[name][1:])
+            value = named.get(name)
+            if isinstance(value, torch.Tensor):
+                named[name] = self.send(value, edge_index)
+            elif isinstance(value, tuple):
+                named[name] = (self.send(value[0], edge_index), *value[1:])
         for name in ("alpha", "edge_weight", "norm"):
             if named.get(name) is not None:
                 named[name] = self.weigh(named[name])
@@ -221,13 +224,13 @@ class Quantised(torch.nn.Module):
             place = "layer." + key.replace("/", ".")
             with torch.no_grad():
                 code, zero, scale = quantiser.coded(self.get_parameter(place))
-            found[place] = to_bytes(code, quantiser.kind, quantiser.bits)
+            found[place] = to_bytes(code.cpu(), quantiser.kind, quantiser.bits)
             found[f"{place}.scale"] = scale.reshape(-1)
             if isinstance(zero, torch.Tensor):
                 found[f"{place}.zero"] = zero.reshape(-1)
         return found
 
-    def unpack(self, module: torch.nn.Module, state: dict[str, torch.Tensor], prefix: str, *more: Any) -> None:
+    def unpack(self, module: torch.nn.Module, state: dict[str, torch.Tensor], prefix: str, *more: object) -> None:
         """Puts weights in the place of their codes before a state is loaded."""
         self.settled = False
         for key, quantiser in self.weights.items():

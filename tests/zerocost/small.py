@@ -22,7 +22,7 @@ LEVELS: tuple[Level, ...] = ("node", "graph")
 FEATURES, OUTPUTS, ITEMS = 40, 3, 12
 MOST = 2
 """Networks of a space."""
-LARGEST = {"agnn": 20_000, "design": 30_000, "nasbench-graph": 150_000}
+LARGEST = {"agnn": 20_000, "design": 30_000, "lpgnas": 20_000, "nasbench-graph": 150_000}
 """Weights of a network of each space."""
 PART = ("nasbench-graph-proteins",)
 """Spaces all of whose networks are those of another one."""

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas.searchspace.layers.known import is_ours
+from nas.searchspace.layers.quantised import Quantiser
 from nas.searchspace.task import Batch, Task
 from nas.zerocost.items import Items
 from nas.zerocost.persample.egonets import Samples, samples
@@ -69,8 +71,10 @@ def unions(model: torch.nn.Module, task: Task, items: Items) -> Iterator[Samples
     """The items, each with what this network hears of.
 
     Raises:
-        CannotSplitError: if it is not known how far it hears.
+        CannotSplitError: if it is not known how far it hears, or values are rounded.
     """
+    if any(is_ours(type(layer)) is Quantiser for layer in model.modules()):
+        raise CannotSplitError("values are rounded by the range of all items together")
     far = 0 if task.level == "graph" and all_known(model) else hops(model)
     if far is None:
         raise CannotSplitError("a layer of the network is not known, or its steps depend on the data")

@@ -19,6 +19,7 @@ from torch_geometric.nn import (
 
 from nas.searchspace.layers.hops import FURTHER, Layers
 from nas.searchspace.layers.known import is_ours
+from nas.searchspace.layers.quantised import Quantised, Quantiser
 
 ONE_HOP = (GCNConv, SAGEConv, GraphConv, GINConv, GATConv, GATv2Conv, TransformerConv)
 BY_ITEM = ("torch.nn.", "torch_geometric.nn.aggr.", "torch_geometric.nn.dense.linear")
@@ -41,10 +42,10 @@ def all_known(model: torch.nn.Module) -> bool:
 
 
 def hops_of(layer: torch.nn.Module) -> int:
-    """Of one layer whose kind is known."""
+    """Of one layer whose kind is known; what rounds passes nothing on."""
     if type(layer) in FURTHER:
         return int(FURTHER[type(layer)](layer))
-    return int(is_ours(type(layer)) is not None or isinstance(layer, MessagePassing))
+    return int(is_ours(type(layer)) not in (None, Quantised, Quantiser) or isinstance(layer, MessagePassing))
 
 
 def hops(model: torch.nn.Module) -> int | None:
