@@ -4,12 +4,12 @@
 
 Needs the data (NAS_DATA or a download). ``float`` is the search of the space ``agnn`` by its own controller; its winner
 is then trained with the formats of W8A8, W4A8 and W4A4 too, and rounded to them without training. The others search
-the space ``lpgnas`` for accuracy and small files. All have the same seconds of one core, see settings.toml.
+the space ``lpgnas`` for accuracy and small files. All have the same seconds of CPU, see settings.toml.
 
-searches.csv has a row for each search, fronts.csv one for each network on its front, with the validation accuracy of
-the search's one training; finals.csv one for each chosen network, with means over fresh seeds. Interrupted, it goes on
-where it was; finished rows are skipped. ``bytes`` are those of the packed file, ``buffer`` those of the largest value
-in a forward pass.
+fronts.csv has a row for each network on the front of a search, with the validation accuracy of its one training there;
+finals.csv one for each chosen network, with means over fresh seeds; searches.csv one for each search, written when all
+else of it is done. Interrupted, it goes on where it was; finished rows are skipped. ``bytes`` are those of the packed
+file, ``buffer`` those of the largest value in a forward pass.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -49,10 +50,21 @@ Metrics = dict[str, Summary]
 
 
 class Log(Silent):
-    """Prints a line per trial."""
+    """Prints a line per trial, and keeps the seconds of CPU that a search took, over interruptions, in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    @property
+    def seconds(self) -> float:
+        return float(self.file.read_text()) if self.file.exists() else 0.0
+
+    def started(self, records: Sequence[Record]) -> None:
+        self.before = self.seconds - time.process_time()
 
     def recorded(self, record: Record) -> None:
         trial = record.trial
+        self.file.write_text(f"{self.before + time.process_time():.2f}")
         print(f"{trial.number:4d} {trial.seconds:5.1f} s {trial.values} {trial.reason or ''}", flush=True)
 
     def noted(self, note: str) -> None:
@@ -67,8 +79,9 @@ def main() -> None:
     given = parser.parse_args()
     for data in given.data.split(","):
         for part in given.parts:
-            print(f"# {part} on {data}", flush=True)
-            Experiment(data, part, Path(given.runs)).run()
+            if not any((row["data"], row["method"]) == (data, part) for row in rows(SEARCHES)):
+                print(f"# {part} on {data}", flush=True)
+                Experiment(data, part, Path(given.runs)).run()
 
 
 class Experiment:
@@ -79,44 +92,45 @@ class Experiment:
         on_data = dict(SETTINGS["data"][data])
         self.seeds = range(100, 100 + on_data.pop("final_seeds", SETTINGS["final_seeds"]))
         self.search = SETTINGS["search"] | {"data": data} | on_data | SETTINGS["parts"][part]
-        self.result = searched(self.search, f"lpgnas-{data}-{part}", runs)
+        self.result, self.seconds = searched(self.search, f"lpgnas-{data}-{part}", runs)
         self.folder = self.result.path / "training"
         settings = replace(self.result.plan.settings, trial_seconds=None)
         self.plan: Plan = replace(self.result.plan, settings=settings)
         self.task: Task = prepared(self.plan)
-        self.recorded = {file: rows(file) for file in (SEARCHES, FRONTS, FINALS)}
+        self.several = len(self.plan.objectives) > 1
 
     def run(self) -> None:
         records, front = self.result.records, self.front()
         done = [r for r in records if r.trial.values is not None]
-        row = {"seed": self.search["seed"], "seconds": round(records[-1].elapsed, 1), "trials": len(records)}
-        row |= {"failed": len(records) - len(done), "front": len(front)}
-        self.record(SEARCHES, row)
         chosen = self.chosen(self.candidates(front))
+        front = front if self.several else [chosen["best"]]
         for trial in front:
             names = " and ".join(name for name, one in chosen.items() if one is trial)
-            row = {"trial": trial.number, "valid": round(accuracy(trial), 4)} | costs(trial.architecture, self.task)
-            self.record(FRONTS, row | {"chosen": names, "architecture": text(trial.architecture)}, "trial")
+            row = {"trial": trial.number, "valid": round(accuracy(trial), 4), "chosen": names}
+            if not self.has(FRONTS, row):
+                architecture = {"architecture": text(trial.architecture)}
+                self.record(FRONTS, row | costs(trial.architecture, self.task) | architecture)
         for name, trial in chosen.items():
             for precision, way, architecture, metrics in self.versions(trial):
-                if not self.has(FINALS, "network", "precision", "way", network=name, precision=precision, way=way):
-                    said = {"network": name, "precision": precision, "way": way, "trial": trial.number}
-                    self.record(FINALS, said | self.summed(metrics()) | costs(architecture, self.task), *said)
+                said = {"network": name, "precision": precision, "way": way, "trial": trial.number}
+                if not self.has(FINALS, said):
+                    self.record(FINALS, said | self.summed(metrics()) | costs(architecture, self.task))
+        row = {"seed": self.search["seed"], "cpu_seconds": round(self.seconds, 1), "trials": len(records)}
+        self.record(SEARCHES, row | {"failed": len(records) - len(done), "front": len(front)})
 
-    def record(self, file: Path, row: dict[str, Any], *keys: str) -> None:
-        """Add a row, if there is none with these values of ``keys`` yet."""
-        if not self.has(file, *keys, **row):
-            append(file, {"data": self.data, "method": self.part} | row | origin())
+    def record(self, file: Path, row: dict[str, Any]) -> None:
+        append(file, {"data": self.data, "method": self.part} | row | origin())
 
-    def has(self, file: Path, *keys: str, **row: Any) -> bool:
-        wanted = {"data": self.data, "method": self.part} | {key: str(row[key]) for key in keys}
-        return any(all(one[key] == value for key, value in wanted.items()) for one in self.recorded[file])
+    def has(self, file: Path, values: dict[str, Any]) -> bool:
+        """Whether there is a row with these values."""
+        wanted = {"data": self.data, "method": self.part} | {key: str(value) for key, value in values.items()}
+        return any(all(row[key] == value for key, value in wanted.items()) for row in rows(file))
 
     # which networks
 
     def front(self) -> list[Trial]:
         """The best first; of a search for accuracy alone those that were trained to their end."""
-        if len(self.plan.objectives) > 1:
+        if self.several:
             return self.result.pareto
         return [r.trial for r in self.result.ranking if r.trial.stopped is None]
 
@@ -124,7 +138,7 @@ class Experiment:
         confirm = SETTINGS["confirm"]
         near = [t for t in front if accuracy(t) >= accuracy(front[0]) - confirm["near"]]
         most = min(confirm["most"], len(near))
-        if len(self.plan.objectives) == 1:
+        if not self.several:
             return near[:most]
         return [near[round(i * (len(near) - 1) / max(most - 1, 1))] for i in range(most)]
 
@@ -135,7 +149,7 @@ class Experiment:
         means = {t.number: self.trained(t.number, t.architecture, seeds)["valid_accuracy"].mean for t in candidates}
         print("confirmed:", {number: round(mean, 4) for number, mean in means.items()}, flush=True)
         best = max(candidates, key=lambda t: means[t.number])
-        if len(self.plan.objectives) == 1:
+        if not self.several:
             return {"best": best}
         good = [t for t in candidates if means[t.number] >= means[best.number] - confirm["loss"]]
         return {"best": best, "small": min(good, key=lambda t: costs(t.architecture, self.task)["bytes"])}
@@ -187,10 +201,21 @@ class Experiment:
         return row
 
 
-def searched(search: dict[str, Any], name: str, runs: Path) -> nas.Result:
-    if RunFolder(runs, name).exists():
-        return nas.resume(name, runs=runs, watcher=Log())
-    return nas.search(**search, name=name, runs=runs, watcher=Log())
+def searched(search: dict[str, Any], name: str, runs: Path) -> tuple[nas.Result, float]:
+    """The search's result and seconds of CPU.
+
+    A search counts the seconds of the clock, which pass faster on a machine that is shared; it is given more of them
+    until its own have come together.
+    """
+    folder = RunFolder(runs, name)
+    watcher = Log(folder.path / "cpu_seconds")
+    if not folder.exists():
+        nas.search(**search, name=name, runs=runs, watcher=watcher)
+    result = nas.open_run(name, runs=runs)
+    while (left := search["seconds"] - watcher.seconds) > 0:
+        elapsed = result.records[-1].elapsed if result.records else 0.0
+        result = nas.resume(name, seconds=elapsed + left, runs=runs, watcher=watcher)
+    return result, watcher.seconds
 
 
 def over(seeds: Iterator[dict[str, float]]) -> Metrics:
