@@ -3,7 +3,8 @@
 Semi-supervised training scores a few nodes of a large graph: on Cora 140 of 2,708. What a layer computes for nodes
 that none of those hears of is thrown away, so it need not be computed: the program of the network is read backwards
 once, and every step is given the circle of nodes that it is needed for. Scores and gradients are the same. Batch
-normalisation in training needs all rows, so nothing is left out before it.
+normalisation in training needs all rows, so nothing is left out before it; nor is anything in the training of a network
+whose quantisers learn the range of their values.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def restricted(model: torch.nn.Module, reach: Reach, hops: Hops) -> Scores | Non
 
     Returns: None where a step is not known to work row by row, or nothing can be left out.
     """
+    if model.training and any(_observes(layer) for layer in model.modules()):
+        return None
     try:
         old = Layers().trace(model)
     except Exception:  # control flow that depends on the data, or whatever else cannot be traced
@@ -59,6 +62,11 @@ def restricted(model: torch.nn.Module, reach: Reach, hops: Hops) -> Scores | Non
     scope = dict(code.globals)
     exec(code.src, scope)  # as torch.fx.GraphModule does, which would keep the text for ever
     return partial(scope["forward"], model)
+
+
+def _observes(layer: Any) -> bool:
+    """Whether it learns in training from all rows what the range of its values is."""
+    return is_ours(type(layer)) is Quantiser and hasattr(layer, "range")
 
 
 def _needed(
