@@ -244,7 +244,7 @@ def test_weights_with_two_dimensions_are_rounded_and_no_others(name: str) -> Non
     layer, plain = layers()[name], layers()[name]
     quantised = Quantised(layer, weights="int3")
     with torch.no_grad():
-        for key, parameter in plain.named_parameters():
+        for parameter in plain.parameters():
             parameter.copy_(rounded("int3", parameter) if parameter.dim() > 1 else parameter)
     torch.testing.assert_close(quantised(*given_to(name)), plain(*given_to(name)))
 

@@ -29,7 +29,7 @@ def test_what_is_measured(tmp_path):
     }  # fmt: skip
     assert all(math.isfinite(value) for value in outcome.metrics.values())
     assert outcome.metrics["params"] == 5 * 4 + 4 + 4 * 3 + 3
-    assert outcome.metrics["bytes"] == 4 * outcome.metrics["params"]
+    assert outcome.metrics["bytes"] == weights.stat().st_size  # as it is exported, without quantised layers
     assert sum(tensor.numel() for tensor in load_file(weights).values()) == outcome.metrics["params"]
     assert [file.name for file in weights.parent.iterdir()] == ["w.safetensors"]
 
