@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from nas.searchspace.errors import BadInput
@@ -80,6 +81,9 @@ class Problem:
             other data sets; None where that is not to be had.
         generator: makes, or finds, a generator of the space; None leaves that to the controller.
         costs: what is not to be proposed: it is told as a failure. None where there are no limits.
+        prepared: makes the task as the study trains on it, on its device; None leaves the task as it is.
+        folder: where a controller may keep what it could compute again, but would take long; None where it may not.
+        told: hears what a controller is doing that takes long, how much of it is done, and how much there is.
     """
 
     space: Space[Any]
@@ -90,6 +94,9 @@ class Problem:
     experience: Callable[[str], Prior] | None = None
     generator: Callable[[], Generator] | None = None
     costs: Costs | None = None
+    prepared: Callable[[], Task] | None = None
+    folder: Path | None = None
+    told: Callable[[str, int, int], None] | None = None
 
     def rng(self, number: int) -> random.Random:
         """Random numbers for the ``number``-th proposal, whatever happened before it."""
@@ -160,12 +167,14 @@ class Trace:
         about: one to three sentences for whoever does not know the method.
         lines: by name, ``(trial number, value)`` in the order of the trials.
         steps: by name, ``(trial number, whether that trial became the best)`` for the trials in which it was changed.
+        unit: what the numbers count, in the singular.
     """
 
     title: str
     about: str
     lines: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     steps: Mapping[str, Sequence[tuple[int, bool]]] = field(default_factory=dict)
+    unit: str = "trial"
 
 
 class Counted:

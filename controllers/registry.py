@@ -21,6 +21,8 @@ CONTROLLERS = Registry(
         "local-search": "nas.controllers.local_search:LocalSearch",
         "agnn": "nas.controllers.agnn:AGNN",
         "reinforce": "nas.controllers.reinforce:Reinforce",
+        "lpgnas": "nas.controllers.lpgnas:LPGNAS",
+        "darts": "nas.controllers.darts:DARTS",
         "bo": "nas.controllers.bo:BO",
         "diffusion": "nas.controllers.diffusion:Diffusion",
         "tpe": "nas.controllers.optuna_samplers:TPE",

@@ -179,7 +179,7 @@ class Result:
         from nas.report.traces import section
 
         plan = self._plan
-        shown = section(plan, self.records)
+        shown = section(plan, self.records, self._folder)
         return View(
             name=self.name,
             settings=plan.settings,

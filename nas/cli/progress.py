@@ -47,6 +47,7 @@ class SearchProgress:
         self._best: dict[str, float] = {}
         self._failed = self._stopped = self._count = self._known = 0
         self._finals: int | None = None
+        self._work: tuple[str, int, int] | None = None
         self._before = self._last = self._since = self._elapsed = 0.0
         self._begin: float | None = None
         self._spinner = Spinner("dots")
@@ -90,9 +91,18 @@ class SearchProgress:
         """Say it above the bar."""
         self._console.print(f"note: {note}", style="yellow", soft_wrap=True, markup=False)
 
+    def working(self, what: str, done: int, total: int) -> None:
+        """Show it in the place of the trials; elsewhere than on a terminal a line for every tenth of it."""
+        self._work = (what, done, total) if done < total else None
+        if not self._console.is_terminal and (done * 10 // total > (done - 1) * 10 // total):
+            self._console.print(f"{what}: {done} of {total}", soft_wrap=True, markup=False)
+
     def text(self, spent: float) -> str:
         """What stands beside the bar, ``spent`` seconds after the search was started or taken up again."""
         budget = self._budget
+        if self._work is not None:
+            what, done, total = self._work
+            return f"{what}, {done}/{total} · {_clock(self._before + spent)}"
         if self._finals is not None:
             parts = [self._doing(), f"{self._count}/{budget}"]
         elif budget is not None:
@@ -124,7 +134,12 @@ class SearchProgress:
         return max(min(ends), 0.0) if ends else None
 
     def share(self, spent: float) -> float:
-        """How much of the budget is spent, from 0 to 1: of seconds or of trials, whichever is nearer its end."""
+        """How much of the budget is spent, from 0 to 1: of seconds or of trials, whichever is nearer its end.
+
+        While the controller is at something that takes long, it is how much of that is done.
+        """
+        if self._work is not None:
+            return self._work[1] / self._work[2]
         shares, budget = [0.0], self._budget
         if budget is not None:
             shares.append(self._count / budget)

@@ -14,6 +14,7 @@ from nas.report.marks import BOTTOM, HEIGHT, LEFT, across, frame, polyline, step
 from nas.report.scales import Scale, around
 from nas.report.view import plural
 from nas.settings import AUTO
+from nas.study.folder import RunFolder
 from nas.study.plan import Plan
 from nas.study.records import Record, searched
 from nas.study.replay import retell
@@ -31,22 +32,22 @@ LETTERS = 25
 Line = Sequence[tuple[int, float]]
 
 
-def section(plan: Plan, records: Sequence[Record]) -> tuple[str, str] | None:
+def section(plan: Plan, records: Sequence[Record], folder: RunFolder | None = None) -> tuple[str, str] | None:
     """Title and HTML of what the plan's controller shows of its state, computed again from the trials.
 
-    None for a controller that shows nothing. What goes wrong is told in the section: a report must be written all the
-    same.
+    Or read from what it kept in the run's folder. None for a controller that shows nothing. What goes wrong is told in
+    the section: a report must be written all the same.
     """
     title = f"How {plan.settings.controller} searched"
     try:
-        shown = traces(plan, records)
+        shown = traces(plan, records, folder)
         return (title, draw(shown)) if shown else None
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         return title, f"<p class='note'>The controller could not say how it searched: {escape(why)}</p>"
 
 
-def traces(plan: Plan, records: Sequence[Record]) -> list[Trace]:
+def traces(plan: Plan, records: Sequence[Record], folder: RunFolder | None = None) -> list[Trace]:
     """What the plan's controller shows of its state over these trials; nothing of one that shows nothing.
 
     Only a controller whose class has a method ``traces``, or whose screen learns, is made for this. Where a run is only
@@ -59,7 +60,7 @@ def traces(plan: Plan, records: Sequence[Record]) -> list[Trace]:
         controller = CONTROLLERS.load(controller)
     if not hasattr(controller, "traces") and plan.settings.screen != AUTO:
         return []
-    made = plan.made_controller()
+    made = plan.made_controller(folder=folder)
     for record in searched(records):
         retell(made, record, records)
     return list(made.traces())  # type: ignore[attr-defined]
@@ -67,10 +68,13 @@ def traces(plan: Plan, records: Sequence[Record]) -> list[Trace]:
 
 def draw(shown: Sequence[Trace]) -> str:
     """Each trace with its title, its explanation, a chart of its lines and one of its steps; a name has one colour."""
-    numbers = [int(at) for t in shown for kind in (t.lines, t.steps) for points in kind.values() for at, _ in points]
-    x = Scale(0.0, max([*numbers, 1]), LEFT, WIDE - NAMES)
+    last: dict[str, int] = {}
+    for t in shown:
+        numbers = [int(at) for kind in (t.lines, t.steps) for points in kind.values() for at, _ in points]
+        last[t.unit] = max([*numbers, last.get(t.unit, 1)])
+    x = {unit: Scale(0.0, end, LEFT, WIDE - NAMES) for unit, end in last.items()}
     names = list(dict.fromkeys(name for t in shown for kind in (t.lines, t.steps) for name in kind))
-    return "".join(_trace(trace, x, {name: i for i, name in enumerate(names)}) for trace in shown)
+    return "".join(_trace(trace, x[trace.unit], {name: i for i, name in enumerate(names)}) for trace in shown)
 
 
 def _trace(trace: Trace, x: Scale, order: Mapping[str, int]) -> str:
@@ -92,17 +96,19 @@ def _lines(trace: Trace, x: Scale, order: Mapping[str, int]) -> str:
     each = math.ceil((x.high + 1) / POINTS) if max(map(len, lines.values())) > POINTS else 1
     ends = {name: y(points[-1][1]) for name, points in lines.items()}
     places = dict(zip(ends, apart(list(ends.values()), TEXT, ABOVE, height - BOTTOM), strict=True))
-    parts = [frame(x, y, "trials", "", "trial", "")]
+    parts = [frame(x, y, f"{trace.unit}s", "", trace.unit, "")]
     for name, points in lines.items():
         colour, dash = f"c{order[name] % COLOURS}", f"d{order[name] // COLOURS % DASHES}"
         (first, begin), (last, end) = points[0], points[-1]
-        title = f"{name}: {begin:.3g} at trial {first}" + (f", {end:.3g} at trial {last}" if last > first else "")
+        title = f"{name}: {begin:.3g} at {trace.unit} {first}" + (
+            f", {end:.3g} at {trace.unit} {last}" if last > first else ""
+        )
         parts.append(polyline([(x(at), y(v)) for at, v in means(points, each)], f"trace {colour} {dash}", title))
         lead = f"M{x(last):.1f} {ends[name]:.1f}H{x.end + 3}L{x.end + 15} {places[name]:.1f}h4"
         parts.append(f"<path class='lead {colour}' d='{lead}'/>")
         parts.append(_name(name, x.end + 23, places[name] + 4, f"name {colour}", title))
-    note = f"<p class='muted small'>The lines are means of every {each:,} trials.</p>" if each > 1 else ""
-    return svg(f"{trace.title} against trials", "".join(parts), [], (WIDE, height)) + note + rest
+    note = f"<p class='muted small'>The lines are means of every {each:,} {trace.unit}s.</p>" if each > 1 else ""
+    return svg(f"{trace.title} against {trace.unit}s", "".join(parts), [], (WIDE, height)) + note + rest
 
 
 def _steps(trace: Trace, x: Scale) -> str:
@@ -132,7 +138,7 @@ def _steps(trace: Trace, x: Scale) -> str:
         parts.append(_name(name, x.end + 23, top + 12, "name", said))
         parts.append(f"<text class='count' x='{x.end + 23}' y='{top + 26}'>{counts}</text>")
     legend = [("step", "changed in this trial"), ("step better", "changed, and the trial became the best")]
-    body = "".join(parts) + across(x, base, "trials", "trial")
+    body = "".join(parts) + across(x, base, f"{trace.unit}s", trace.unit)
     return svg("What was changed in which trial", body, legend, (WIDE, base + BOTTOM))
 
 

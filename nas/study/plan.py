@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,9 @@ from nas.study.store import Store, repair
 if TYPE_CHECKING:
     from nas.diffusion.generator import Generator
     from nas.predictors.transfer import Prior
+
+Working = Callable[[str, int, int], None]
+"""Hears what is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,13 @@ class Plan:
             "versions": versions(),
         }
 
-    def problem(self) -> Problem:
-        """What a controller is made for, and what it may ask of the study."""
+    def problem(self, folder: RunFolder | None = None, told: Working | None = None) -> Problem:
+        """What a controller is made for, and what it may ask of the study.
+
+        Args:
+            folder: of the run, where a controller may keep something.
+            told: hears what a controller is doing that takes long.
+        """
         return Problem(
             self.space,
             self.settings.seed,
@@ -91,6 +99,9 @@ class Plan:
             experience=self._prior,
             generator=self._generator,
             costs=self.costs() if self.settings.limits else None,
+            prepared=None if self.column is not None else self._prepared,
+            folder=None if folder is None else folder.path,
+            told=told,
         )
 
     def costs(self, names: Sequence[str] = ()) -> Costs:
@@ -104,6 +115,11 @@ class Plan:
             return promise(self.space, self.task)
         return experience(name, self.settings.data_root, self.space, self.task)
 
+    def _prepared(self) -> Task:
+        from nas.evaluation.engine.prepare import prepare
+
+        return prepare(self.task.to(self.device))
+
     def _generator(self) -> Generator:
         from nas.study.generating import generator_of
 
@@ -112,13 +128,16 @@ class Plan:
     def _scores(self, proxies: Sequence[str]) -> tuple[Scorer, list[str]]:
         return scorer(self.space, self.task, self.settings, self.objectives, proxies, self.device)
 
-    def made_controller(self, memory: int | None = None) -> Controller:
+    def made_controller(
+        self, memory: int | None = None, folder: RunFolder | None = None, told: Working | None = None
+    ) -> Controller:
         """A fresh controller, with its screen if there is one.
 
         Args:
             memory: limit in MiB of scoring one network.
+            folder: see ``problem``, and so ``told``.
         """
-        problem, settings = self.problem(), self.settings
+        problem, settings = self.problem(folder, told), self.settings
         made = create(self.controller, problem, **settings.controller_options)
         if settings.screen is None:
             return made
@@ -294,7 +313,7 @@ def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None
         task=plan.task,
         settings=plan.settings,
         objectives=plan.objectives,
-        controller=plan.made_controller(memory),
+        controller=plan.made_controller(memory, folder, None if watcher is None else watcher.working),
         store=store,
         folder=folder if plan.column is None else None,
         device=plan.device,

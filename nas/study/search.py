@@ -55,6 +55,9 @@ class Watcher(Protocol):
     def noted(self, note: str) -> None:
         """Something that the user should know."""
 
+    def working(self, what: str, done: int, total: int) -> None:
+        """The controller is at something that takes long; ``done`` of ``total`` steps are behind it."""
+
 
 class Silent:
     """A watcher that says nothing."""
@@ -69,6 +72,9 @@ class Silent:
         """Nothing."""
 
     def noted(self, note: str) -> None:
+        """Nothing."""
+
+    def working(self, what: str, done: int, total: int) -> None:
         """Nothing."""
 
 

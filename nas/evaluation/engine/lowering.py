@@ -48,6 +48,7 @@ def lowered(model: torch.nn.Module, seed: int) -> Iterator[None]:
         for layer in changed:
             del layer.forward
             vars(layer).pop("chance", None)
+            vars(layer).pop("held", None)
 
 
 def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:

@@ -1,0 +1,181 @@
+"""Search by one supernet: trained at the first question, it proposes its most probable architectures."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from nas.controllers.base import Counted, Problem, Trace
+from nas.controllers.decisions import class_of
+from nas.searchspace.errors import BadInput
+
+if TYPE_CHECKING:
+    from nas.controllers.supernet.training import Schedule, Training
+
+SKIPPED = 500
+"""Architectures in a row that may be forbidden or come again before a price has no more."""
+CHECKPOINT = "supernet.pt"
+
+
+class OneShot(Counted):
+    """What differentiable controllers share. The n-th proposal depends on the problem alone, not on what was told.
+
+    The proposals go round the prices of a bit: the most probable architecture of each, then the next. After ``derived``
+    of each, they are drawn by the probabilities.
+    """
+
+    def __init__(self, problem: Problem, schedule: Schedule, derived: int) -> None:
+        super().__init__(problem)
+        if problem.task is None:
+            raise BadInput(f"{self._name} trains a supernet and so needs the data; a space alone is not enough")
+        if not problem.task.train:
+            raise BadInput(f"{self._name} trains a supernet, and in a table there are no graphs to train on")
+        self._schedule, self._derived = schedule, derived
+        self._check()
+
+    @property
+    def _name(self) -> str:
+        return f"the controller {type(self).__name__.lower()}"
+
+    def _check(self) -> None:
+        """Refuse a space that cannot be one supernet, before any work."""
+        import torch
+
+        from nas.controllers.supernet.network import Supernet
+
+        assert self.problem.task is not None
+        try:
+            with torch.device("meta"):
+                Supernet(self.space.of, self.problem.task)
+        except BadInput as why:
+            raise BadInput(f"{self._name}: {why}. Use another controller, such as evolution or tpe") from None
+
+    def ask(self, n: int) -> list[Any]:
+        return [made for _ in range(n) if (made := self._propose()) is not None]
+
+    def _propose(self) -> Any:
+        number = self.asked
+        rng = self.next_rng()
+        proposals = self._proposals
+        if number < len(proposals):
+            return proposals[number]
+        return self._drawn(number, rng)
+
+    def tell(self, trials: Any) -> None:
+        self.heard(trials)
+
+    @cached_property
+    def training(self) -> Training:
+        """The trained supernet; a checkpoint in the problem's folder is gone on with."""
+        from nas.controllers.supernet.training import Training
+
+        problem = self.problem
+        assert problem.task is not None
+        task = problem.task if problem.prepared is None else problem.prepared()
+        file = None if problem.folder is None else problem.folder / CHECKPOINT
+        key = f"{problem.task.fingerprint()} {self.space.fingerprint()}"
+        return Training(self.space.of, task, problem.seed, self._schedule, file, key)
+
+    def _trained(self) -> Training:
+        training = self.training
+        if not training.finished:
+            told = self.problem.told
+            training.run(lambda done, total: told("training the supernet", done, total) if told else None)
+        return training
+
+    @cached_property
+    def _probabilities(self) -> list[list[list[float]]]:
+        return self._trained().probabilities()
+
+    @cached_property
+    def _proposals(self) -> list[Any]:
+        """The most probable architectures of each price in turn; networks come once."""
+        seen, found = set[Any](), []
+        each = [islice(self._of_price(which, seen), self._derived) for which in range(len(self._schedule.betas))]
+        while each:
+            for one in list(each):
+                architecture = next(one, None)
+                if architecture is None:
+                    each.remove(one)
+                else:
+                    found.append(architecture)
+        return found
+
+    def _of_price(self, which: int, seen: set[Any]) -> Iterator[Any]:
+        from nas.controllers.supernet.derived import architecture, most_probable
+
+        probabilities, knobs, skipped = self._probabilities[which], self.training.net.knobs, 0
+        for count, numbers in enumerate(most_probable(probabilities)):
+            rng = random.Random(f"{self.problem.seed}/{which}/{count}")
+            made = architecture(self.space, knobs, numbers, probabilities, rng)
+            key = None if made is None else self.space.canonical(made)
+            if made is None or key in seen:
+                skipped += 1
+                if skipped > SKIPPED:
+                    return
+                continue
+            skipped = 0
+            seen.add(key)
+            yield made
+
+    def _drawn(self, number: int, rng: random.Random) -> Any:
+        """By the probabilities of the next price."""
+        from nas.controllers.supernet.derived import architecture, drawn
+
+        which = number % len(self._schedule.betas)
+        probabilities, made = self._probabilities[which], None
+        for _ in range(SKIPPED):
+            numbers = drawn(probabilities, rng)
+            made = architecture(self.space, self.training.net.knobs, numbers, probabilities, rng)
+            if made is not None:
+                return made
+        return self.space.sample(rng)
+
+    def traces(self) -> list[Trace]:
+        """How the probabilities sharpened; nothing where the supernet was not trained yet."""
+        training = self.training
+        history, knobs = training.history, training.net.knobs
+        if not history.epochs:
+            return []
+        lines: dict[str, list[tuple[int, float]]] = {}
+        for name in dict.fromkeys(class_of(knob.path) for knob in knobs):
+            columns = [i for i, knob in enumerate(knobs) if class_of(knob.path) == name]
+            lines[name] = [
+                (epoch, sum(row[i] for i in columns) / len(columns))
+                for epoch, row in zip(history.epochs, history.entropies, strict=True)
+            ]
+        about = (
+            "The entropy of the probabilities of each class of knobs, in nats, mean over its knobs and over the prices "
+            "of a bit: how undecided the supernet is after each epoch. What it cannot learn stays where it was."
+        )
+        shown = [Trace("The distribution over architectures", about, lines, unit="epoch")]
+        if len(self._schedule.betas) > 1 or self._schedule.betas[0]:
+            sizes = {
+                f"beta {beta:g}": [
+                    (epoch, row[i] / 8192) for epoch, row in zip(history.epochs, history.sizes, strict=True)
+                ]
+                for i, beta in enumerate(self._schedule.betas)
+            }
+            about = "The expected size of the weights in KiB, for each price of a bit."
+            shown.append(Trace("Expected size", about, sizes, unit="epoch"))
+        return shown
+
+
+def numbers_of(text: Any, option: str) -> tuple[float, ...]:
+    """One number or several, ``0.1`` or ``0,0.1,1``, from 0 on.
+
+    Raises:
+        BadInput: for anything else.
+    """
+    try:
+        found = tuple(float(part) for part in str(text).split(","))
+    except ValueError:
+        found = ()
+    if isinstance(text, bool) or not found or not all(0 <= value < float("inf") for value in found):
+        raise BadInput(
+            f"the option {option!r} of a controller is a number from 0 on, or several: 0,0.1,1; got {text!r}"
+        )
+    return found

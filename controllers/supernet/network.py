@@ -1,0 +1,373 @@
+"""A ``Network`` that takes down the steps of undecided architectures, and the module that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.controllers.supernet.mixed import Branches, Mixed, options, together
+from nas.controllers.supernet.parts import (
+    Alike,
+    Attention,
+    Inputs,
+    Linear,
+    Operator,
+    Rounding,
+    bits,
+    joined,
+    weighted,
+    wide,
+)
+from nas.controllers.supernet.relaxed import relaxed
+from nas.controllers.supernet.sampling import Weights
+from nas.searchspace import operators
+from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUTS
+from nas.searchspace.errors import BadInput
+from nas.searchspace.precision import FLOAT
+from nas.searchspace.source import load, source
+from nas.searchspace.task import Batch, Task
+
+GAIN = 3.0
+"""Deviation of the scores at the beginning, where what comes before is normalised."""
+MOST = 48
+"""Operators side by side in one step."""
+ONLY = ("weights", "activations", "messages", "attention", "protect")
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """As ``nas.searchspace.network.Value``; the width may be ``Mixed``, and the tensor is as wide as the widest."""
+
+    number: int
+    width: Any
+    pooled: bool = False
+    scores: bool = False
+    rounded: Any = "float"
+    raw: bool = False
+
+    @property
+    def most(self) -> int:
+        """Columns of the tensor."""
+        return int(max(options(self.width)))
+
+
+Run = Callable[["Pass"], Tensor | Inputs]
+
+
+@dataclass(eq=False)
+class Pass:
+    """One pass of a supernet: the batch, the weights of the options, and the values so far."""
+
+    batch: Batch
+    weights: Weights
+    values: dict[int, Any]
+
+    def __getitem__(self, value: Value) -> Any:
+        return self.values[value.number]
+
+
+class Supernet(torch.nn.Module):
+    """All networks of a space at once, with shared weights.
+
+    Attributes:
+        knobs: what is not decided.
+
+    Raises:
+        BadInput: if the space's network does something that cannot be followed; the message says what.
+    """
+
+    def __init__(self, of: type[Any], task: Task) -> None:
+        super().__init__()
+        self.task, self.parts = task, torch.nn.ModuleList()
+        self.steps: list[tuple[Value, Run]] = []
+        self.widths: set[int] = set()  # numbers of the knobs that say how wide something is
+        self.gain = torch.nn.Parameter(torch.tensor(GAIN))
+        self.sizes: list[Callable[[Weights], Tensor]] = []
+        self.passing: list[Callable[[Weights, int, int], Tensor]] = []
+        net = Symbolic(self, task)
+        try:
+            architecture, self.knobs = relaxed(of)
+            net.readout_by = getattr(architecture, "readout", "mean")
+            written = getattr(architecture, "supernet", architecture.network)
+            self.result = net.finished(written(net))
+        except Branches as why:
+            raise BadInput(f"the space {of.__name__} cannot be one supernet: {why}") from None
+        except BadInput as why:
+            raise BadInput(f"the space {of.__name__} cannot be one supernet: {why}") from None
+        except (AttributeError, TypeError, ValueError, KeyError, IndexError) as why:
+            raise BadInput(
+                f"the space {of.__name__} cannot be one supernet: its network cannot be written down with knobs that "
+                f"are not decided ({type(why).__name__}: {why})"
+            ) from why
+
+    def forward(self, batch: Batch, weights: Weights) -> Tensor:
+        """``[items, outputs]`` for the scored items of a batch."""
+        run = Pass(batch, weights, {0: batch.x})
+        for value, step in self.steps:
+            run.values[value.number] = step(run)
+        out: Tensor = self.gain * joined(run[self.result])
+        return out if batch.index is None or self.task.level != "node" else out[batch.index]
+
+    def size(self, weights: Weights) -> Tensor:
+        """Expected bits of all weights."""
+        return torch.stack([each(weights) for each in self.sizes]).sum()
+
+    def buffer(self, weights: Weights, nodes: int, edges: int) -> Tensor:
+        """Expected bits of all values that pass between layers and along edges."""
+        if not self.passing:
+            return torch.zeros(())
+        return torch.stack([each(weights, nodes, edges) for each in self.passing]).sum()
+
+
+class Symbolic:
+    """What an architecture's ``network`` method is given in the place of a ``Network``."""
+
+    def __init__(self, supernet: Supernet, task: Task) -> None:
+        self._supernet, self.task = supernet, task
+        self.x, self.outputs = Value(0, task.features, raw=True), task.outputs
+        self.readout_by: Any = "mean"
+        self._precision: Any = FLOAT
+        self._count = 1
+
+    @property
+    def precision(self) -> Any:
+        return self._precision
+
+    @precision.setter
+    def precision(self, formats: Any) -> None:
+        found = {name: getattr(formats, name, None) for name in ONLY}
+        self._precision = SimpleNamespace(**{n: getattr(FLOAT, n) if v is None else v for n, v in found.items()})
+
+    def comment(self, text: str) -> None:
+        """Nothing: there is no source."""
+
+    def quantise(self, x: Value) -> Value:
+        formats = self.precision.activations
+        if options(formats) == ("float",) or x.rounded is formats:
+            return x
+        part = self._part(Rounding(formats))
+
+        def run(now: Pass) -> Tensor | Inputs:
+            if x.raw:
+                found: Inputs = part.of_inputs(now[x], now.weights)
+                return found
+            part.weights = now.weights
+            out: Tensor = part(now[x])
+            return out
+
+        if not x.raw:
+            self._buffer(lambda w, nodes, edges: nodes * w.expected(x.width) * bits(formats, w))
+        return replace(self._step(run, x.width, x), rounded=formats, raw=x.raw)
+
+    def operator(self, name: Any, x: Value, width: Any, **settings: Any) -> Value:
+        x = self.quantise(x)
+        if name == "attention" and not isinstance(name, Mixed):
+            return self._attention(x, width, settings)
+        which = together(lambda *given: given, name, *settings.values())
+        choices = [dict(zip(["name", *settings], chosen, strict=True)) for chosen in options(which)]
+        if len(choices) > MOST:
+            raise Branches(f"one of its operators has {len(choices)} forms, {MOST} at the most")
+        most = int(max(options(width)))
+        layers = [self._layer(x.most, most, **chosen) for chosen in choices]
+        part = self._part(Operator(layers, which, x.width, width, self.precision))
+        self._supernet.sizes.append(part.size)
+        self._edges(width)
+        return self._step(lambda now: part(now[x], now.weights, now.batch.edge_index), width, x)
+
+    def _attention(self, x: Value, width: Any, settings: dict[str, Any]) -> Value:
+        settings = {**operators.find("attention").settings, **{k: v for k, v in settings.items() if v is not None}}
+        for name in ("concat", "dropout"):
+            if isinstance(settings[name], Mixed):
+                raise Branches(f"the setting {name} of the operator attention is searched")
+        heads = settings["heads"]
+        hidden = together(lambda w, h: w // h if settings["concat"] else w, width, heads)
+        if any(not v for v in options(together(lambda w, h: not settings["concat"] or w % h == 0, width, heads))):
+            raise Branches("some heads do not divide some widths")
+        self._wide(heads)
+        part = self._part(Attention(x.width, hidden, settings, self.precision))
+        self._supernet.sizes.append(part.size)
+        self._edges(together(lambda h, w: h * w, heads, hidden), heads)
+        return self._step(lambda now: part(now[x], now.weights, now.batch.edge_index), width, x)
+
+    def _layer(self, inputs: int, outputs: int, name: str, **settings: Any) -> torch.nn.Module:
+        """A layer of the operator table, as the generated source makes it."""
+        text = source(_One(name, outputs, settings), replace(_alone(self.task), features=inputs, outputs=outputs))
+        model: Any = load(text)()
+        made: torch.nn.Module = model.conv1
+        return made
+
+    def linear(self, x: Value, width: Any, *, bias: bool = True) -> Value:
+        x = self.quantise(x)
+        part = self._part(Linear(x.width, width, bias, self.precision.weights))
+        self._supernet.sizes.append(part.size)
+        return self._step(lambda now: part(now[x], now.weights), width, x)
+
+    def activation(self, name: Any, x: Value) -> Value:
+        if not isinstance(name, Mixed):
+            return self._sum(name, self._part(torch.nn.ModuleList([_Activation(name)])), x)
+        each = self._part(torch.nn.ModuleList(torch.nn.Sequential(_Activation(n), Alike()) for n in options(name)))
+        return self._sum(name, each, x)
+
+    def norm(self, name: Any, x: Value) -> Value:
+        each = self._part(torch.nn.ModuleList(_norm(n, x.most) for n in options(name)))
+        return self._sum(name, each, x, x.most)
+
+    def dropout(self, p: Any, x: Value) -> Value:
+        """Where the probability is not decided, its mean."""
+        x = self.quantise(x)
+
+        def run(now: Pass) -> Tensor | Inputs:
+            chance = float(now.weights.expected(p).detach()) if isinstance(p, Mixed) else p
+            h, training = now[x], self._supernet.training
+            if isinstance(h, list):
+                return [(w, F.dropout(each, chance, training)) for w, each in h]
+            return F.dropout(h, chance, training)
+
+        return replace(self._step(run, x.width, x), rounded=x.rounded, raw=x.raw)
+
+    def add(self, *values: Value) -> Value:
+        if len({value.most for value in values}) != 1:
+            raise BadInput(f"values of one width can be added; got widths {[value.most for value in values]}")
+
+        def run(now: Pass) -> Tensor:
+            return torch.stack([joined(now[value]) for value in values]).sum(0)
+
+        return values[0] if len(values) == 1 else self._step(run, values[0].width, *values)
+
+    def concat(self, *values: Value) -> Value:
+        if len(values) == 1:
+            return values[0]
+        width: Any = 0
+        for value in values:
+            width = together(lambda a, b: a + b, width, value.width)
+        made = self._step(
+            lambda now: torch.cat([wide(joined(now[value]), value.most) for value in values], 1), width, *values
+        )
+        if made.most != sum(value.most for value in values):
+            raise Branches("widths that depend on each other stand side by side")
+        return made
+
+    def choose(self, chosen: Any, values: Mapping[Any, Value]) -> Value:
+        there = [values[option] for option in options(chosen)]
+        if len({value.most for value in there}) != 1:
+            raise BadInput("values to choose from have one width")
+
+        def run(now: Pass) -> Tensor:
+            return weighted([(w, joined(now[there[i]])) for i, w in now.weights.active(chosen)])
+
+        return self._step(run, there[0].width, *there)
+
+    def pool(self, x: Value) -> Value:
+        return x if self.task.level != "graph" or x.pooled else self.readout(self.readout_by, x)
+
+    def readout(self, name: Any, x: Value) -> Value:
+        each: Any = self._part(torch.nn.ModuleList(_Readout(n, x.most) for n in options(name)))
+        most = max(READOUTS[n][2] for n in options(name)) * x.most
+
+        def run(now: Pass) -> Tensor:
+            h = wide(joined(now[x]), x.most)
+            found = [(w, each[i](h, now.batch.batch)) for i, w in now.weights.active(name)]
+            return weighted([(w, F.pad(out, (0, most - out.size(1)))) for w, out in found])
+
+        width = together(lambda n, w: READOUTS[n][2] * w, name, x.width)
+        return replace(self._step(run, width, x), pooled=True)
+
+    def scores(self, x: Value) -> Value:
+        if x.most != self.outputs:
+            raise BadInput(f"the task needs {self.outputs} numbers per item and the scores have {x.most}")
+        return replace(x, scores=True)
+
+    def finished(self, value: Value) -> Value:
+        """With what the task adds: the readout and the head."""
+        if not isinstance(value, Value):
+            raise Branches("its network returns no value of the network")
+        value = self.pool(value)
+        return value if value.scores else self.linear(value, self.outputs)
+
+    def _sum(self, name: Any, each: Any, x: Value, most: int | None = None) -> Value:
+        def run(now: Pass) -> Tensor:
+            h = joined(now[x])
+            h = h if most is None else wide(h, most)
+            return weighted([(w, each[i](h)) for i, w in now.weights.active(name)])
+
+        return self._step(run, x.width, x)
+
+    def _part(self, part: Any) -> Any:
+        self._supernet.parts.append(part)
+        return part
+
+    def _step(self, run: Run, width: Any, *inputs: Value) -> Value:
+        self._wide(width)
+        value = Value(self._count, width, any(each.pooled for each in inputs))
+        self._count += 1
+        self._supernet.steps.append((value, run))
+        return value
+
+    def _wide(self, *widths: Any) -> None:
+        self._supernet.widths |= {k.number for w in widths if isinstance(w, Mixed) for k in w.knobs}
+
+    def _buffer(self, bits: Callable[[Weights, int, int], Tensor]) -> None:
+        self._supernet.passing.append(bits)
+
+    def _edges(self, sent: Any, heads: Any = 1) -> None:
+        """Count what nodes send, and the coefficients of edges."""
+        messages, attention = self.precision.messages, self.precision.attention
+        self._buffer(lambda w, nodes, edges: nodes * w.expected(sent) * bits(messages, w))
+        self._buffer(lambda w, nodes, edges: edges * w.expected(heads) * bits(attention, w))
+
+
+class _One:
+    """An architecture of one operator."""
+
+    def __init__(self, name: str, width: int, settings: dict[str, Any]) -> None:
+        self.name, self.width, self.settings = name, width, settings
+
+    def network(self, net: Any) -> Any:
+        return net.scores(net.operator(self.name, net.x, self.width, **self.settings))
+
+
+def _alone(task: Task) -> Task:
+    return replace(task, level="node", train=(), valid=(), test=())
+
+
+class _Activation(torch.nn.Module):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        if name not in ACTIVATIONS:
+            raise BadInput(f"there is no activation {name!r}")
+        self.name, self.prelu = name, torch.nn.PReLU() if name == "prelu" else None
+        self.run: Any = eval(f"lambda x: {ACTIVATIONS[name].format(x='x')}", {"torch": torch, "F": F})
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.run(x) if self.prelu is None else self.prelu(x)
+        return out
+
+
+def _norm(name: str, width: int) -> torch.nn.Module:
+    if name == "none":
+        return torch.nn.Identity()
+    if name not in NORMALISATIONS:
+        raise BadInput(f"there is no normalisation {name!r}")
+    made: torch.nn.Module = eval(NORMALISATIONS[name].format(width=width), {"torch": torch})
+    return made
+
+
+class _Readout(torch.nn.Module):
+    def __init__(self, name: str, width: int) -> None:
+        super().__init__()
+        import torch_geometric.nn as pyg
+
+        construct, call, _ = READOUTS[name]
+        names = {**vars(pyg), "torch": torch}
+        self.made = eval(construct.format(width=width), names) if construct else None
+        self.run: Any = eval(f"lambda made, x, batch: {call.format(self='made', x='x')}", names)
+
+    def forward(self, x: Tensor, batch: Tensor) -> Tensor:
+        out: Tensor = self.run(self.made, x, batch)
+        return out

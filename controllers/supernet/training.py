@@ -1,0 +1,274 @@
+"""A supernet is trained: weights on the training items, the probabilities of options on the validation items, in turn.
+
+Several sets of probabilities share the weights, one for each price of a bit: one training gives a front.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import subgraph
+
+from nas.controllers.supernet.network import Supernet
+from nas.controllers.supernet.sampling import Weights, gumbel
+from nas.controllers.supernet.surroundings import smaller
+from nas.searchspace.task import Batch, Task
+from nas.zerocost.base import losses
+
+NOTED = 40
+"""Points of a history."""
+SAVED = 20
+"""Epochs between two checkpoints."""
+GRAPHS = 64
+"""Graphs in a step on graph-level tasks."""
+LARGE, NEIGHBOURS = 30_000, 8
+"""Graphs with more edges are cut to so many of each node around the scored ones."""
+HOPS = 3
+"""The most hops around them."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a supernet is trained.
+
+    Attributes:
+        epochs: steps of the weights; after ``warm_up`` of them each is followed by one of the probabilities.
+        warm_up: share of the epochs.
+        betas: prices of the logarithm of the expected bits of the weights, in nats of the loss; one set of
+            probabilities each.
+        gamma: of the logarithm of the expected bits of values between layers and along edges.
+        lr, decay: of the weights (Adam).
+        step: learning rate of the logits (Adam).
+        hot, cold: temperature of the softmax at the beginning and at the end of the probabilities' training.
+        noise: of the Gumbel noise at the beginning; it falls to zero.
+        sampled: whether a pass computes one option of each knob, straight through, in place of a weighted sum; of
+            knobs that say how wide something is it always does, which saves most of the work.
+        clip: the largest norm of a gradient.
+    """
+
+    epochs: int = 200
+    warm_up: float = 0.2
+    betas: tuple[float, ...] = (0.03,)
+    gamma: float = 0.0
+    lr: float = 0.01
+    decay: float = 5e-4
+    step: float = 0.2
+    hot: float = 1.0
+    cold: float = 0.2
+    noise: float = 1.0
+    sampled: bool = False
+    clip: float = 5.0
+
+
+@dataclass
+class History:
+    """What happened on the way.
+
+    Attributes:
+        epochs: at which the rest was noted.
+        entropies: for each of them and each knob the entropy of its probabilities in nats, mean over the prices.
+        sizes: for each of them and each price the expected bits of the weights.
+    """
+
+    epochs: list[int] = field(default_factory=list)
+    entropies: list[list[float]] = field(default_factory=list)
+    sizes: list[list[float]] = field(default_factory=list)
+
+
+class Training:
+    """The training of a supernet; it goes on from its checkpoint, as if it had not been interrupted.
+
+    Args:
+        of: the class of the space.
+        task: on the device that trains.
+        seed: of everything random.
+        file: of the checkpoint; None keeps none.
+        key: what the checkpoint must belong to.
+    """
+
+    def __init__(
+        self, of: type[Any], task: Task, seed: int, schedule: Schedule, file: Path | None = None, key: str = ""
+    ) -> None:
+        self.task, self.seed, self.schedule, self._file = task, seed, schedule, file
+        self._key = f"{key} {seed} {asdict(schedule)}"
+        self.device = task.train[0].x.device
+        with self._random(-1):
+            self.net = Supernet(of, task).to(self.device)
+        if task.level == "node" and max(b.edge_index.size(1) for b in task.train) > LARGE:
+            self.task = smaller(task, min(HOPS, len(self.net.passing) // 2), NEIGHBOURS, seed)
+        self.logits = [
+            [torch.zeros(len(k.options), requires_grad=True) for k in self.net.knobs] for _ in schedule.betas
+        ]
+        self._weights = torch.optim.Adam(self.net.parameters(), lr=schedule.lr, weight_decay=schedule.decay)
+        self._options = [torch.optim.Adam(each, lr=schedule.step, betas=(0.5, 0.999)) for each in self.logits]
+        self.epoch, self.history = 0, History()
+        even = Weights(tuple(torch.full((len(k.options),), 1 / len(k.options)) for k in self.net.knobs))
+        first = self.task.valid[0]
+        self._shape = first.x.size(0), first.edge_index.size(1)
+        self._even = float(self.net.size(even)), float(self.net.buffer(even, *self._shape))
+        self._read()
+
+    @property
+    def finished(self) -> bool:
+        return self.epoch >= self.schedule.epochs
+
+    def run(self, told: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """To the end; ``told`` hears of each epoch."""
+        while not self.finished:
+            with self._random(self.epoch):
+                self._epoch()
+            self.epoch += 1
+            self._note()
+            if self.epoch % SAVED == 0 or self.finished:
+                self._write()
+            told(self.epoch, self.schedule.epochs)
+
+    def probabilities(self) -> list[list[list[float]]]:
+        """Of the options of each knob, for each price."""
+        return [[torch.softmax(logits.detach(), 0).tolist() for logits in each] for each in self.logits]
+
+    def _epoch(self) -> None:
+        schedule, which = self.schedule, self.epoch % len(self.schedule.betas)
+        begin = int(schedule.warm_up * schedule.epochs)
+        done = max(0.0, (self.epoch - begin) / max(1, schedule.epochs - begin))
+        temperature = schedule.hot * (schedule.cold / schedule.hot) ** done
+        generator = torch.Generator().manual_seed(torch.initial_seed() % 2**63)
+
+        def drawn() -> Weights:
+            noise = schedule.noise * (1 - done)
+            sampled = [schedule.sampled or knob.number in self.net.widths for knob in self.net.knobs]
+            return gumbel(self.logits[which], temperature, noise, generator, sampled)
+
+        self.net.train()
+        self._weights.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            weights = drawn()
+        self._loss(self.task.train, weights, generator).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), schedule.clip)
+        self._weights.step()
+        if self.epoch < begin:
+            return
+        self.net.eval()
+        for module in self.net.modules():
+            if isinstance(module, torch.nn.BatchNorm1d):  # what ran through it is of many networks
+                module.train()
+        optimiser = self._options[which]
+        optimiser.zero_grad(set_to_none=True)
+        weights = drawn()
+        loss = self._loss(self.task.valid, weights, generator) + self._price(weights, which)
+        if not math.isfinite(loss.item()):
+            return
+        inputs = [logits for logits in self.logits[which] if logits.requires_grad]
+        found = torch.autograd.grad(loss, inputs, allow_unused=True)
+        for logits, gradient in zip(inputs, found, strict=True):
+            logits.grad = None if gradient is None else gradient.nan_to_num()
+        optimiser.step()
+
+    def _price(self, weights: Weights, which: int) -> Tensor:
+        """Of the expected bits, against those of even probabilities."""
+        price = self.schedule.betas[which] * (self.net.size(weights) / self._even[0]).log()
+        if self.schedule.gamma and self._even[1]:
+            buffer = self.net.buffer(weights, *self._shape)
+            price = price + self.schedule.gamma * (buffer / self._even[1]).log()
+        return price.to(self.device)
+
+    def _loss(self, batches: Sequence[Batch], weights: Weights, generator: torch.Generator) -> Tensor:
+        batch = batches[int(torch.randint(len(batches), (), generator=generator))]
+        if self.task.level == "graph":
+            batch = portion(batch, GRAPHS, generator)
+        return losses(self.net(batch, weights), batch.y, self.task.target).mean()
+
+    def _note(self) -> None:
+        every = max(1, self.schedule.epochs // NOTED)
+        if self.epoch % every and not self.finished:
+            return
+        with torch.no_grad():
+            soft = [Weights(tuple(torch.softmax(logits, 0) for logits in each)) for each in self.logits]
+            entropies = [[float(torch.special.entr(p).sum()) for p in weights.of] for weights in soft]
+            sizes = [float(self.net.size(weights)) for weights in soft]
+        self.history.epochs.append(self.epoch)
+        self.history.entropies.append([sum(column) / len(column) for column in zip(*entropies, strict=True)])
+        self.history.sizes.append(sizes)
+
+    def _random(self, epoch: int) -> Any:
+        """Random numbers of an epoch, whatever was drawn before."""
+        return _Seeded((self.seed * 1_000_003 + epoch + 2) % 2**63, self.device)
+
+    # the checkpoint
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        state = {
+            "key": self._key,
+            "epoch": self.epoch,
+            "net": self.net.state_dict(),
+            "logits": [[logits.detach() for logits in each] for each in self.logits],
+            "weights": self._weights.state_dict(),
+            "options": [each.state_dict() for each in self._options],
+            "history": asdict(self.history),
+        }
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._file)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _read(self) -> None:
+        if self._file is None or not self._file.is_file():
+            return
+        try:
+            state = torch.load(self._file, weights_only=True, map_location=self.device)
+        except Exception:  # cut off, or something else: the training begins anew
+            return
+        if state.get("key") != self._key:
+            return
+        self.net.load_state_dict(state["net"])
+        for mine, held in zip(self.logits, state["logits"], strict=True):
+            for logits, value in zip(mine, held, strict=True):
+                logits.data.copy_(value)
+        self._weights.load_state_dict(state["weights"])
+        for optimiser, held in zip(self._options, state["options"], strict=True):
+            optimiser.load_state_dict(held)
+        self.epoch, self.history = state["epoch"], History(**state["history"])
+
+
+class _Seeded:
+    """torch's random numbers from a seed while a block runs, and as they were after it."""
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._seed, self._fork = seed, torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+    def __enter__(self) -> None:
+        self._fork.__enter__()
+        torch.manual_seed(self._seed)
+
+    def __exit__(self, *error: Any) -> None:
+        self._fork.__exit__(*error)
+
+
+def portion(batch: Batch, graphs: int, generator: torch.Generator) -> Batch:
+    """Some of the graphs of a batch, drawn without replacement; all of them if there are no more."""
+    assert batch.batch is not None
+    if len(batch.y) <= graphs:
+        return batch
+    chosen = torch.randperm(len(batch.y), generator=generator)[:graphs].sort().values.to(batch.y.device)
+    place = torch.full((len(batch.y),), -1, device=batch.y.device).index_copy_(
+        0, chosen, torch.arange(graphs, device=batch.y.device)
+    )
+    nodes = (place[batch.batch] >= 0).nonzero().squeeze(1)
+    plain = batch.edge_index.as_subclass(Tensor)
+    edges, _ = subgraph(nodes, plain, relabel_nodes=True, num_nodes=len(batch.x))
+    return Batch(batch.x[nodes], edges, batch.y[chosen], batch=place[batch.batch[nodes]])
