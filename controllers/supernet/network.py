@@ -21,6 +21,7 @@ from nas.controllers.supernet.parts import (
     Rounding,
     bits,
     joined,
+    level,
     weighted,
     wide,
 )
@@ -236,7 +237,7 @@ class Symbolic:
             raise BadInput(f"values of one width can be added; got widths {[value.most for value in values]}")
 
         def run(now: Pass) -> Tensor:
-            return torch.stack([joined(now[value]) for value in values]).sum(0)
+            return torch.stack(level([joined(now[value]) for value in values])).sum(0)
 
         return values[0] if len(values) == 1 else self._step(run, values[0].width, *values)
 
@@ -259,9 +260,14 @@ class Symbolic:
             raise BadInput("values to choose from have one width")
 
         def run(now: Pass) -> Tensor:
-            return weighted([(w, joined(now[there[i]])) for i, w in now.weights.active(chosen)])
+            active = now.weights.active(chosen)
+            found = level([joined(now[there[i]]) for i, _ in active])
+            return weighted([(w, x) for (_, w), x in zip(active, found, strict=True)])
 
         return self._step(run, there[0].width, *there)
+
+    def given(self, f: Callable[..., Any], *knobs: Any) -> Any:
+        return together(f, *knobs)
 
     def pool(self, x: Value) -> Value:
         return x if self.task.level != "graph" or x.pooled else self.readout(self.readout_by, x)

@@ -130,6 +130,12 @@ def wide(x: Tensor, most: int) -> Tensor:
     return x if x.size(1) == most else F.pad(x, (0, most - x.size(1)))
 
 
+def level(values: list[Tensor]) -> list[Tensor]:
+    """All as wide as the widest of them: some steps leave out the columns that do not count, others do not."""
+    most = max(x.size(1) for x in values)
+    return [wide(x, most) for x in values]
+
+
 def widest(width: Any, weights: Weights) -> int:
     """The widest of the widths that count."""
     return int(max(options(width)[i] for i, _ in weights.active(width)))

@@ -107,7 +107,7 @@ class Training:
             [torch.zeros(len(k.options), requires_grad=True) for k in self.net.knobs] for _ in schedule.betas
         ]
         self._weights = torch.optim.Adam(self.net.parameters(), lr=schedule.lr, weight_decay=schedule.decay)
-        self._options = [torch.optim.Adam(each, lr=schedule.step, betas=(0.5, 0.999)) for each in self.logits]
+        self._options = [torch.optim.Adam(each, lr=schedule.step, betas=(0.5, 0.999)) for each in self.logits if each]
         self.epoch, self.history = 0, History()
         even = Weights(tuple(torch.full((len(k.options),), 1 / len(k.options)) for k in self.net.knobs))
         first = self.task.valid[0]
@@ -117,7 +117,8 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        return self.epoch >= self.schedule.epochs
+        """Where all is decided there is nothing to learn."""
+        return not self.net.knobs or self.epoch >= self.schedule.epochs
 
     def run(self, told: Callable[[int, int], None] = lambda done, total: None) -> None:
         """To the end; ``told`` hears of each epoch."""

@@ -12,8 +12,8 @@ import io
 import json
 from pathlib import Path
 
-from nas.controllers import CONTROLLERS, Problem, create
-from tests.controllers.spaces import QUICK, SPACES, judge
+from nas.controllers import CONTROLLERS, create
+from tests.controllers.spaces import QUICK, judge, problem, space_for
 
 FILE = Path(__file__).with_name("recorded.csv")
 SEEDS = (0, 1)
@@ -22,10 +22,9 @@ PROPOSALS = 5
 
 def recorded(name: str, seed: int) -> str:
     """The first proposals in a finite space, as JSON. Gaussian processes stay random: floats differ by machine."""
-    space = SPACES["Flat"]
-    controller = create(
-        name, Problem(space, seed), **({} if name in ("gp", "bo", "diffusion") else QUICK.get(name, {}))
-    )
+    space = space_for(name, "Flat")
+    options = {} if name in ("gp", "bo", "diffusion") else QUICK.get(name, {})
+    controller = create(name, problem(name, space, seed), **options)
     knobs = []
     for number in range(PROPOSALS):
         (proposal,) = controller.ask(1)

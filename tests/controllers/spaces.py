@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from nas.controllers import Trial
+from nas.controllers import Problem, Trial
+from nas.data import load
+from nas.searchspace.formats import quantised
 from nas.searchspace.language import architecture, choice, earlier, integer, nested, real, repeat
+from nas.searchspace.network import Network, Value
 from nas.searchspace.space import Space
+from nas.searchspace.task import Task
+from tests.nas.toys import graph
 
 
 @architecture
@@ -16,6 +22,11 @@ class Flat:
     hidden: int = choice(16, 64, 256)
     skip: bool = choice(True, False)
     dropout: int = integer(0, 6)
+
+    def network(self, net: Network) -> Value:
+        x = net.operator(self.conv, net.x, self.hidden)
+        longer = net.add(x, net.linear(net.x, self.hidden))
+        return net.activation("relu", net.choose(self.skip, {True: longer, False: x}))
 
 
 @architecture
@@ -48,6 +59,14 @@ class Node:
 class Cell:
     nodes: tuple[Node, ...] = repeat(Node, 3, 3)
 
+    def network(self, net: Network) -> Value:
+        values = [net.linear(net.x, 4)]
+        for node in self.nodes:
+            h = net.choose(node.source, dict(enumerate(values)))
+            convolved = {name: net.operator(name, h, 4) for name in ("gcn", "gat")}
+            values.append(net.choose(node.conv, {**convolved, "skip": h}))
+        return net.concat(*values[1:])
+
     def forbidden(self) -> str | None:
         return "all skip" if all(node.conv == "skip" for node in self.nodes) else None
 
@@ -57,10 +76,17 @@ class Tiny:
     conv: str = choice("gcn", "gat")
     skip: bool = choice(True, False)
 
+    def network(self, net: Network) -> Value:
+        x = net.operator(self.conv, net.x, 4)
+        return net.choose(self.skip, {True: net.add(x, net.linear(net.x, 4)), False: x})
+
 
 @architecture
 class Single:
     conv: str = choice("gcn")
+
+    def network(self, net: Network) -> Value:
+        return net.operator(self.conv, net.x, 4)
 
 
 @architecture
@@ -74,6 +100,12 @@ class Twelve:
 
     bits: tuple[Bit, ...] = repeat(Bit, 12, 12)
 
+    def network(self, net: Network) -> Value:
+        return net.x
+
+
+SUPERNETS = ("lpgnas", "darts")
+"""They train on a task's graphs, and do not learn from trials."""
 
 QUICK: dict[str, dict[str, int]] = {
     "evolution": {"population": 4, "sample": 2},
@@ -83,10 +115,45 @@ QUICK: dict[str, dict[str, int]] = {
     "bo": {"startup": 4},
     "diffusion": {"startup": 4},
     "nsga2": {"population": 4},
+    "lpgnas": {"epochs": 4},
+    "darts": {"epochs": 4},
 }
 """Options that bring a controller's own algorithm into a test of a few trials."""
 
 SPACES = {of.__name__: Space(of) for of in (Flat, Conditional, Nested, Cell, Tiny)}
+LISTED = ("Flat", "Cell", "Tiny")
+"""Those without real numbers and lengths, whose networks can be one supernet."""
+
+
+@cache
+def task() -> Task:
+    return load(graph(24))
+
+
+def problem(name: str, space: Space[Any], seed: int = 0, objectives: int = 1) -> Problem:
+    """With graphs for a controller that trains on them."""
+    return Problem(space, seed, objectives, task() if name in SUPERNETS else None)
+
+
+def with_formats(name: str, of: type[Any]) -> Any:
+    """The class as a controller needs it: LPGNAS learns formats. The small ones stay as small."""
+    weights = ("int4",) if of.__name__ in ("Tiny", "Single", "Messy") else ("int4", "int8")
+    return quantised(of, weights=weights, **ONE_FORMAT) if name == "lpgnas" else of
+
+
+ONE_FORMAT: dict[str, Any] = {
+    "activations": ("affine8",),
+    "messages": ("int8",),
+    "attention": ("affine8",),
+    "protect": (0.0,),
+}
+
+
+def space_for(name: str, which: str = "Conditional") -> Space[Any]:
+    """Grid lists, and supernets have no real numbers: they take finite spaces."""
+    if (name == "grid" and which == "Conditional") or (name in SUPERNETS and which not in LISTED):
+        which = "Flat"
+    return Space(with_formats(name, SPACES[which].of)) if name == "lpgnas" else SPACES[which]
 
 
 def score(architecture: Any) -> float:

@@ -7,13 +7,27 @@ from typing import Any
 
 import pytest
 
-from nas.controllers import CONTROLLERS, Controller, Problem, Trial, create
+from nas.controllers import CONTROLLERS, Controller, Trial, create
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
-from tests.controllers.spaces import QUICK, SPACES, Single, Twelve, judge, solved
+from tests.controllers.spaces import (
+    LISTED,
+    QUICK,
+    SPACES,
+    SUPERNETS,
+    Bit,
+    Single,
+    Tiny,
+    Twelve,
+    judge,
+    problem,
+    solved,
+    space_for,
+    with_formats,
+)
 
 NAMES = CONTROLLERS.names()
-SEARCHING = [name for name in NAMES if name not in ("random", "grid")]
+SEARCHING = [name for name in NAMES if name not in ("random", "grid", *SUPERNETS)]
 SEEDED = [name for name in NAMES if name != "grid"]
 MODELLED = ("gp", "bo", "diffusion")
 """A Gaussian process needs few trials, and takes its time for each."""
@@ -21,12 +35,7 @@ several = {name: bool(CONTROLLERS.load(name).multi_objective) for name in NAMES}
 
 
 def make(name: str, space: Space[Any], seed: int = 0, objectives: int = 1) -> Controller:
-    return create(name, Problem(space, seed, objectives), **QUICK.get(name, {}))
-
-
-def space_for(name: str, which: str = "Conditional") -> Space[Any]:
-    """Grid lists, so it takes the finite one."""
-    return SPACES["Flat" if name == "grid" and which == "Conditional" else which]
+    return create(name, problem(name, space, seed, objectives), **QUICK.get(name, {}))
 
 
 Batch = list[Trial]
@@ -45,8 +54,9 @@ def search(controller: Controller, past: list[Batch], batches: int, size: int = 
     return past
 
 
-@pytest.mark.parametrize("which", SPACES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "which"), [(n, which) for n in NAMES for which in (LISTED if n in SUPERNETS else SPACES)]
+)
 def test_proposals_are_architectures_of_the_space(name: str, which: str) -> None:
     space = space_for(name, which)
     past = search(make(name, space), [], 12)
@@ -116,9 +126,10 @@ def test_one_objective_only_is_said(name: str) -> None:
         make(name, SPACES["Flat"], objectives=2)
 
 
-@pytest.mark.parametrize("space", [SPACES["Tiny"], Space(Single)], ids=["tiny", "single"])
+@pytest.mark.parametrize("of", [Tiny, Single], ids=["tiny", "single"])
 @pytest.mark.parametrize("name", NAMES)
-def test_an_exhausted_space_ends_or_goes_on(name: str, space: Space[Any]) -> None:
+def test_an_exhausted_space_ends_or_goes_on(name: str, of: Any) -> None:
+    space: Space[Any] = Space(with_formats(name, of))
     controller = make(name, space)
     asked = []
     for number in range(14):
@@ -140,7 +151,7 @@ def test_solves_a_small_problem(name: str) -> None:
 
 
 def _best(name: str, trials: int, seed: int = 0) -> float:
-    controller = create(name, Problem(Space(Twelve), seed))
+    controller = create(name, problem(name, Space(Twelve), seed))
     best = 0.0
     for number in range(trials):
         (proposal,) = controller.ask(1)
@@ -157,3 +168,14 @@ def test_all_trials_failing_ends_nothing(name: str) -> None:
         (proposal,) = controller.ask(1)
         controller.tell([Trial(number, proposal, None, reason="not a number")])
     assert type(controller.ask(1)[0]) is space.of
+
+
+@pytest.mark.parametrize("name", SUPERNETS)
+def test_what_cannot_be_a_supernet_is_refused(name: str) -> None:
+    """The message says why, and what else there is."""
+    whys = {"Conditional": "the knob rate is a real number", "Nested": "the length of layers is searched"}
+    for which, why in whys.items():
+        with pytest.raises(BadInput, match=rf"^the controller {name}: the space {which} cannot be one supernet: {why}"):
+            make(name, Space(with_formats(name, SPACES[which].of)))
+    with pytest.raises(BadInput, match=r"Bit cannot be one supernet: .*'Bit' object has no attribute 'network'"):
+        make(name, Space(with_formats(name, Bit)))

@@ -17,7 +17,7 @@ from nas.controllers.optuna_knobs import EveryKnob, suggestions
 from nas.controllers.optuna_samplers import CMAES, NSGA2
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
-from tests.controllers.spaces import QUICK, SPACES, score
+from tests.controllers.spaces import QUICK, SPACES, SUPERNETS, score, space_for
 from tests.controllers.test_every import search
 
 
@@ -142,7 +142,7 @@ def _silent() -> Any:
 
 
 @pytest.mark.usefixtures("_silent")
-@pytest.mark.parametrize("name", [name for name in CONTROLLERS.names() if name != "gp"])
+@pytest.mark.parametrize("name", [name for name in CONTROLLERS.names() if name not in ("gp", *SUPERNETS)])
 def test_any_controller_is_a_sampler(name: str) -> None:
     """A minimised study gets the proposals of the controller itself, and resumes."""
     space = SPACES["Flat"]
@@ -157,6 +157,14 @@ def test_any_controller_is_a_sampler(name: str) -> None:
     assert optimize(study, space, 9) == expected[:9]
     study.sampler = ControllerSampler(space, name, seed=2, **options)
     assert optimize(study, space, 5) == expected
+
+
+@pytest.mark.usefixtures("_silent")
+@pytest.mark.parametrize("name", SUPERNETS)
+def test_what_trains_on_graphs_is_no_sampler(name: str) -> None:
+    study = optuna.create_study(sampler=ControllerSampler(space_for(name), name))
+    with pytest.raises(BadInput, match=rf"{name} trains a supernet and so needs the data; a space alone is not"):
+        study.ask().suggest_float("other", 0, 1)
 
 
 @pytest.mark.usefixtures("_silent")

@@ -79,6 +79,7 @@ def test_the_list_names_every_controller() -> None:
         "agnn",
         "reinforce",
         "cmaes",
+        "darts",
     }
     assert listed["evolution"].options == {"population": 20, "sample": 5}
 

@@ -18,7 +18,20 @@ from nas.controllers.learned_ranking import LearnedRanking
 from nas.controllers.screening import RankSum, Screened
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
-from tests.controllers.spaces import QUICK, SPACES, Flat, Tiny, Twelve, judge, score, solved
+from tests.controllers.spaces import (
+    QUICK,
+    SPACES,
+    SUPERNETS,
+    Flat,
+    Tiny,
+    Twelve,
+    judge,
+    problem,
+    score,
+    solved,
+    space_for,
+    with_formats,
+)
 
 NAMES = [name for name in CONTROLLERS.names() if name != "grid"]
 MODELLED = ("gp", "bo", "diffusion")
@@ -43,7 +56,7 @@ def ranking_of(kind: str, space: Space[Any]) -> Any:
 def make(
     name: str, space: Space[Any], kind: str = SUM, seed: int = 0, objectives: int = 1, pool: int = POOL
 ) -> Screened:
-    inner = create(name, Problem(space, seed, objectives), **QUICK.get(name, {}))
+    inner = create(name, problem(name, space, seed, objectives), **QUICK.get(name, {}))
     return Screened(inner, space, toy, ranking_of(kind, space), pool)
 
 
@@ -91,7 +104,7 @@ COMBINED = product(["Conditional", "Tiny", "Cell"], [1, 3], [SUM, LEARNED])
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str, which: str, size: int, kind: str) -> None:
-    space, batches, splits = SPACES[which], 12, (1, 5, 7)
+    space, batches, splits = space_for(name, which), 12, (1, 5, 7)
     if name in MODELLED:
         size, batches, splits = 1, 6, (5,)
     whole = search(make(name, space, kind, 1), [], batches, size)
@@ -104,7 +117,7 @@ def test_resumed_equals_uninterrupted(name: str, which: str, size: int, kind: st
 
 @pytest.mark.parametrize("name", [name for name in NAMES if CONTROLLERS.load(name).multi_objective])
 def test_resumed_equals_uninterrupted_with_two_objectives(name: str) -> None:
-    space = SPACES["Conditional"]
+    space = space_for(name)
     whole = search(make(name, space, seed=1, objectives=2, pool=2), [], 6, objectives=2)
     resumed = make(name, space, seed=1, objectives=2, pool=2)
     assert resumed.multi_objective
@@ -115,15 +128,15 @@ def test_resumed_equals_uninterrupted_with_two_objectives(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_seeds_make_equal_searches_and_others_do_not(name: str) -> None:
-    space = SPACES["Flat"]
+    space = space_for(name, "Flat")
     first, again, other = (search(make(name, space, seed=seed, pool=2), [], 5) for seed in (5, 5, 6))
     assert first == again != other
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_until_there_is_evidence_the_search_is_the_one_without_a_screen(name: str) -> None:
-    space = SPACES["Conditional"]
-    screened, plain = make(name, space, LEARNED, 3), create(name, Problem(space, 3), **QUICK.get(name, {}))
+    space = space_for(name)
+    screened, plain = make(name, space, LEARNED, 3), create(name, problem(name, space, 3), **QUICK.get(name, {}))
     for number in range(12):
         (proposal,) = screened.ask(1)
         assert [proposal] == plain.ask(1)
@@ -142,15 +155,17 @@ DRAWING = pytest.param("diffusion", SUM, marks=pytest.mark.slow)
 @pytest.mark.parametrize(("name", "kind"), [*RANKED, *LEARNING, DRAWING])
 def test_trials_are_better_behind_a_screen_that_ranks(name: str, kind: str) -> None:
     """Twelve independent knobs, and a score that agrees with the value, with noise."""
-    space, trials = Space(Twelve), 24 if kind == SUM else 60
+    space, trials, options = Space(with_formats(name, Twelve)), 24 if kind == SUM else 60, {}
+    if name in SUPERNETS:
+        options = QUICK[name]
 
     def noisy(architecture: Any) -> dict[str, float]:
         return {"proxy_toy": solved(architecture) + 0.05 * random.Random(str(architecture)).gauss(0, 1)}
 
-    inner = create(name, Problem(space, 0))
+    inner = create(name, problem(name, space), **options)
     ranking = RankSum(COLUMNS[:1]) if kind == SUM else LearnedRanking(space, COLUMNS[:1], 0)
     screened = Screened(inner, space, noisy, ranking, 8)
-    assert _mean(screened, trials) > _mean(create(name, Problem(space, 0)), trials)
+    assert _mean(screened, trials) > _mean(create(name, problem(name, space), **options), trials)
 
 
 def _mean(controller: Any, trials: int) -> float:
@@ -165,7 +180,7 @@ def _mean(controller: Any, trials: int) -> float:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_proposals_that_are_never_told_leave_nothing_behind(name: str) -> None:
-    controller = make(name, SPACES["Flat"])
+    controller = make(name, space_for(name, "Flat"))
     for number in range(4 if name in MODELLED else 12):
         first, second = controller.ask(2)
         assert len(getattr(controller.inner, "pending", "ab")) == 2
@@ -179,10 +194,9 @@ def test_proposals_that_are_never_told_leave_nothing_behind(name: str) -> None:
         assert len(complete) == sum(1 for n in range(8 if name in MODELLED else 24) if n % 7 != 3)
 
 
-@pytest.mark.parametrize("space", [SPACES["Tiny"]])
 @pytest.mark.parametrize("name", NAMES)
-def test_where_all_is_known_the_controller_repeats_itself(name: str, space: Space[Any]) -> None:
-    controller = make(name, space)
+def test_where_all_is_known_the_controller_repeats_itself(name: str) -> None:
+    controller = make(name, space_for(name, "Tiny"))
     asked = []
     for number in range(14):
         (proposal,) = controller.ask(1)

@@ -90,6 +90,10 @@ class Messy:
         )
         return net.activation("relu", x)
 
+    def supernet(self, net: Network) -> Value:
+        maps = {"gcn": net.operator("gcn", net.x, self.hidden), "fc": net.linear(net.x, self.hidden)}
+        return net.activation("relu", net.choose(self.conv, {**maps, "bad": maps["fc"]}))
+
     def canonical(self, task: Task | None) -> Messy:
         return replace(self, bias=True) if self.conv == "gcn" else self
 

@@ -13,7 +13,7 @@ from nas.controllers.random_search import RandomSearch
 from nas.controllers.registry import CONTROLLERS
 from nas.searchspace.errors import RunError
 from nas.study import search as searching
-from tests.controllers.spaces import QUICK
+from tests.controllers.spaces import QUICK, with_formats
 from tests.nas.toys import Messy, Wide, architecture, choice, graph, search, told
 
 
@@ -62,10 +62,11 @@ def test_whichever_budget_is_spent_first(monkeypatch):
 @pytest.mark.parametrize("controller", CONTROLLERS.names())
 def test_the_end_of_a_space(controller, monkeypatch):
     monkeypatch.setattr(searching, "IN_A_ROW", 4)
-    result = search(space=Messy, controller=controller, controller_options=QUICK.get(controller, {}), trials=50)
+    space = with_formats(controller, Messy)
+    result = search(space=space, controller=controller, controller_options=QUICK.get(controller, {}), trials=50)
     assert len(result.records) == 10
     assert not result.complete
-    again = nas.resume("run", data=graph(), space=Messy)
+    again = nas.resume("run", data=graph(), space=space)
     assert told(again.records) == told(result.records)
 
 

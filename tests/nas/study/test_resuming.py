@@ -12,7 +12,7 @@ from nas.controllers.registry import CONTROLLERS
 from nas.evaluation.executors import InProcess
 from nas.searchspace.errors import BadInput
 from nas.study import search as searching
-from tests.controllers.spaces import QUICK
+from tests.controllers.spaces import QUICK, with_formats
 from tests.nas.toys import Messy, StopAfter, Toy, graph, search, told
 
 NAMES = CONTROLLERS.names()
@@ -26,27 +26,28 @@ def _impatient(monkeypatch):
 
 
 def run(name: str, controller: str, **more: Any) -> Any:
-    given = {"controller": controller, "controller_options": QUICK.get(controller, {}), "seed": 3}
-    return search(DATA, name, **(given | more))
+    given = {"controller": controller, "controller_options": QUICK.get(controller, {}), "seed": 3, "space": Toy} | more
+    return search(DATA, name, **given | {"space": with_formats(controller, given["space"])})
 
 
 @pytest.mark.parametrize("controller", NAMES)
 def test_resumed_equals_uninterrupted(controller):
     """Toy leaves room to search; its networks are proposed again all the same."""
-    trials = 9
+    trials, space = 9, with_formats(controller, Toy)
     whole = run("whole", controller, trials=trials)
     assert len(whole.records) == trials
     for stop in (1, 5):
         with pytest.raises(KeyboardInterrupt):
             run(f"part-{stop}", controller, trials=trials, watcher=StopAfter(stop))
-        assert len(nas.open_run(f"part-{stop}", data=DATA, space=Toy).records) == stop
-        resumed = nas.resume(f"part-{stop}", data=DATA, space=Toy)
+        assert len(nas.open_run(f"part-{stop}", data=DATA, space=space).records) == stop
+        resumed = nas.resume(f"part-{stop}", data=DATA, space=space)
         assert told(resumed.records) == told(whole.records)
 
 
 @pytest.mark.parametrize("controller", NAMES)
 def test_resumed_equals_uninterrupted_to_the_end_of_a_space(controller):
     """Messy has networks that cannot be trained or have two descriptions, and ten in all, fewer than the budget."""
+    space = with_formats(controller, Messy)
     whole = run("whole", controller, space=Messy, trials=30)
     canonical = [whole.plan.space.canonical(r.trial.architecture) for r in whole.records]
     assert len(set(canonical)) == len(canonical) == 10
@@ -55,8 +56,8 @@ def test_resumed_equals_uninterrupted_to_the_end_of_a_space(controller):
     with pytest.raises(RuntimeError):
         run("part", controller, space=Messy, trials=30, watcher=StopAfter(3, RuntimeError))
     with pytest.raises(KeyboardInterrupt):
-        nas.resume("part", data=DATA, space=Messy, watcher=StopAfter(7))
-    assert told(nas.resume("part", data=DATA, space=Messy).records) == told(whole.records)
+        nas.resume("part", data=DATA, space=space, watcher=StopAfter(7))
+    assert told(nas.resume("part", data=DATA, space=space).records) == told(whole.records)
 
 
 @pytest.mark.parametrize("controller", ["random", "evolution", "tpe"])
@@ -84,7 +85,8 @@ def test_resumed_equals_uninterrupted_with_two_objectives(controller):
     whole = run("whole", controller, **more)
     with pytest.raises(KeyboardInterrupt):
         run("part", controller, watcher=StopAfter(5), **more)
-    assert told(nas.resume("part", data=DATA, space=Toy).records) == told(whole.records)
+    resumed = nas.resume("part", data=DATA, space=with_formats(controller, Toy))
+    assert told(resumed.records) == told(whole.records)
 
 
 def test_an_optuna_sampler_is_given_again():
