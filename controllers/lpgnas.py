@@ -25,7 +25,7 @@ class LPGNAS(OneShot):
 
     Here several prices of a bit share the weights of one supernet, each with probabilities of its own, so that one
     training gives a front; bits count by their logarithm, so that a price means the same for small and for large
-    networks; options are normalised before they are weighed, as in DARTS, since the weights serve all of them; of
+    networks; options are normalised before they are weighed, as in DARTS, where the weights serve all of them; of
     graphs with more than 30,000 edges the surroundings of the scored nodes are used alone; and a pass may compute one
     sampled path in place of all (Dong and Yang, GDAS, CVPR 2019).
 
@@ -51,7 +51,7 @@ class LPGNAS(OneShot):
         *,
         beta: str | float = "",
         gamma: float = 0.0,
-        epochs: int = 200,
+        epochs: int = 150,
         path: str = "mixture",
         derived: int = 3,
         lr: float = 0.01,

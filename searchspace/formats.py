@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -90,9 +91,13 @@ def _quantised(of: Any, kinds: Any) -> Any:
     if "formats" in declarations(of):
         raise BadInput(f"{of.__name__} has a field 'formats' already; set net.precision in its network method")
 
-    def network(self: Any, net: Network) -> Value:
-        net.precision = self.formats
-        value: Value = of.network(self, net)
-        return value
+    def low(name: str) -> Callable[[Any, Network], Value]:
+        def written(self: Any, net: Network) -> Value:
+            net.precision = self.formats
+            value: Value = getattr(of, name)(self, net)
+            return value
 
-    return derived(_quantised, of, (kinds,), {"formats": (kinds, nested(kinds))}, network=network)
+        return written
+
+    methods = {name: low(name) for name in ("network", "supernet") if hasattr(of, name)}
+    return derived(_quantised, of, (kinds,), {"formats": (kinds, nested(kinds))}, **methods)

@@ -113,6 +113,7 @@ def architecture(cls: type[T]) -> type[T]:
         ``recipe(self, recipe, task) -> Recipe`` changes how it is trained;
         ``canonical(self, task) -> Self`` returns the one representative of all descriptions of the same network
         (``task`` is None while the space is not bound to one);
+        ``supernet(self, net) -> Value`` writes the network down for supernets, where ``network`` branches on knobs;
         ``forbidden(self) -> str | None`` says why a combination of values is not an architecture.
 
     Raises:

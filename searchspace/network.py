@@ -5,7 +5,7 @@ The steps are at once the generated source, the drawing in the report, and the g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -226,6 +226,10 @@ class Network:
         if chosen not in options:
             raise BadInput(f"there is no value for {chosen!r}; there are {', '.join(map(repr, options))}")
         return options[chosen]
+
+    def given(self, f: Callable[..., Any], *knobs: Any) -> Any:
+        """``f`` of knobs, in a way that a supernet can follow where it could not follow an ``if``."""
+        return f(*knobs)
 
     def scores(self, x: Value) -> Value:
         """Says that ``x`` is what the task asks for: no linear head is added.

@@ -80,6 +80,9 @@ class Mixed:
     def __sub__(self, other: Any) -> Any:
         return together(operator.sub, self, other)
 
+    def __rsub__(self, other: Any) -> Any:
+        return together(operator.sub, other, self)
+
     def __mul__(self, other: Any) -> Any:
         return together(operator.mul, self, other)
 
@@ -89,11 +92,23 @@ class Mixed:
     def __floordiv__(self, other: Any) -> Any:
         return together(operator.floordiv, self, other)
 
+    def __rfloordiv__(self, other: Any) -> Any:
+        return together(operator.floordiv, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return together(operator.truediv, self, other)
+
     def __and__(self, other: Any) -> Any:
         return together(operator.and_, self, other)
 
+    def __rand__(self, other: Any) -> Any:
+        return together(operator.and_, other, self)
+
     def __or__(self, other: Any) -> Any:
         return together(operator.or_, self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return together(operator.or_, other, self)
 
 
 def together(f: Callable[..., Any], *values: Any) -> Any:

@@ -34,8 +34,6 @@ from nas.searchspace.precision import FLOAT
 from nas.searchspace.source import load, source
 from nas.searchspace.task import Batch, Task
 
-GAIN = 3.0
-"""Deviation of the scores at the beginning, where what comes before is normalised."""
 MOST = 48
 """Operators side by side in one step."""
 ONLY = ("weights", "activations", "messages", "attention", "protect")
@@ -87,10 +85,10 @@ class Supernet(torch.nn.Module):
         super().__init__()
         self.task, self.parts = task, torch.nn.ModuleList()
         self.steps: list[tuple[Value, Run]] = []
+        self.read: dict[int, Callable[[Weights], list[tuple[int, Tensor]]]] = {}  # by each step, and how likely
         self.widths: set[int] = set()  # numbers of the knobs that say how wide something is
-        self.gain = torch.nn.Parameter(torch.tensor(GAIN))
-        self.sizes: list[Callable[[Weights], Tensor]] = []
-        self.passing: list[Callable[[Weights, int, int], Tensor]] = []
+        self.sizes: list[tuple[int, Callable[[Weights], Tensor]]] = []  # of the step with this number
+        self.passing: list[tuple[int, Callable[[Weights, int, int], Tensor]]] = []
         net = Symbolic(self, task)
         try:
             architecture, self.knobs = relaxed(of)
@@ -112,18 +110,32 @@ class Supernet(torch.nn.Module):
         run = Pass(batch, weights, {0: batch.x})
         for value, step in self.steps:
             run.values[value.number] = step(run)
-        out: Tensor = self.gain * joined(run[self.result])
+        out: Tensor = joined(run[self.result])
         return out if batch.index is None or self.task.level != "node" else out[batch.index]
 
     def size(self, weights: Weights) -> Tensor:
         """Expected bits of all weights."""
-        return torch.stack([each(weights) for each in self.sizes]).sum()
+        used = self.used(weights)
+        return torch.stack([torch.zeros(()), *(used[n] * each(weights) for n, each in self.sizes if n in used)]).sum()
 
     def buffer(self, weights: Weights, nodes: int, edges: int) -> Tensor:
         """Expected bits of all values that pass between layers and along edges."""
-        if not self.passing:
-            return torch.zeros(())
-        return torch.stack([each(weights, nodes, edges) for each in self.passing]).sum()
+        used = self.used(weights)
+        each = [used[n] * bits(weights, nodes, edges) for n, bits in self.passing if n in used]
+        return torch.stack([torch.zeros(()), *each]).sum()
+
+    def used(self, weights: Weights) -> dict[int, Tensor]:
+        """How likely the derived network has each step, by its number; as if what reads a value did so independently.
+
+        Like ``Network.keep``, which leaves out what is not chosen.
+        """
+        found = {self.result.number: torch.ones(())}
+        for value, _ in reversed(self.steps):
+            if value.number in found:
+                for number, share in self.read[value.number](weights):
+                    now, before = found[value.number] * share, found.get(number)
+                    found[number] = now if before is None else before + now - before * now
+        return found
 
 
 class Symbolic:
@@ -177,7 +189,7 @@ class Symbolic:
         most = int(max(options(width)))
         layers = [self._layer(x.most, most, **chosen) for chosen in choices]
         part = self._part(Operator(layers, which, x.width, width, self.precision))
-        self._supernet.sizes.append(part.size)
+        self._size(part.size)
         self._edges(width)
         return self._step(lambda now: part(now[x], now.weights, now.batch.edge_index), width, x)
 
@@ -192,7 +204,7 @@ class Symbolic:
             raise Branches("some heads do not divide some widths")
         self._wide(heads)
         part = self._part(Attention(x.width, hidden, settings, self.precision))
-        self._supernet.sizes.append(part.size)
+        self._size(part.size)
         self._edges(together(lambda h, w: h * w, heads, hidden), heads)
         return self._step(lambda now: part(now[x], now.weights, now.batch.edge_index), width, x)
 
@@ -206,13 +218,11 @@ class Symbolic:
     def linear(self, x: Value, width: Any, *, bias: bool = True) -> Value:
         x = self.quantise(x)
         part = self._part(Linear(x.width, width, bias, self.precision.weights))
-        self._supernet.sizes.append(part.size)
+        self._size(part.size)
         return self._step(lambda now: part(now[x], now.weights), width, x)
 
     def activation(self, name: Any, x: Value) -> Value:
-        if not isinstance(name, Mixed):
-            return self._sum(name, self._part(torch.nn.ModuleList([_Activation(name)])), x)
-        each = self._part(torch.nn.ModuleList(torch.nn.Sequential(_Activation(n), Alike()) for n in options(name)))
+        each = self._part(torch.nn.ModuleList(_Activation(n) for n in options(name)))
         return self._sum(name, each, x)
 
     def norm(self, name: Any, x: Value) -> Value:
@@ -264,7 +274,9 @@ class Symbolic:
             found = level([joined(now[there[i]]) for i, _ in active])
             return weighted([(w, x) for (_, w), x in zip(active, found, strict=True)])
 
-        return self._step(run, there[0].width, *there)
+        made = self._step(run, there[0].width, *there)
+        self._supernet.read[made.number] = lambda w: [(there[i].number, p) for i, p in w.active(chosen)]
+        return made
 
     def given(self, f: Callable[..., Any], *knobs: Any) -> Any:
         return together(f, *knobs)
@@ -275,6 +287,7 @@ class Symbolic:
     def readout(self, name: Any, x: Value) -> Value:
         each: Any = self._part(torch.nn.ModuleList(_Readout(n, x.most) for n in options(name)))
         most = max(READOUTS[n][2] for n in options(name)) * x.most
+        self._unrounded(name, each, x)
 
         def run(now: Pass) -> Tensor:
             h = wide(joined(now[x]), x.most)
@@ -297,6 +310,8 @@ class Symbolic:
         return value if value.scores else self.linear(value, self.outputs)
 
     def _sum(self, name: Any, each: Any, x: Value, most: int | None = None) -> Value:
+        self._unrounded(name, each, x)
+
         def run(now: Pass) -> Tensor:
             h = joined(now[x])
             h = h if most is None else wide(h, most)
@@ -313,13 +328,32 @@ class Symbolic:
         value = Value(self._count, width, any(each.pooled for each in inputs))
         self._count += 1
         self._supernet.steps.append((value, run))
+        self._supernet.read[value.number] = lambda w: [(each.number, torch.ones(())) for each in inputs]
         return value
 
     def _wide(self, *widths: Any) -> None:
         self._supernet.widths |= {k.number for w in widths if isinstance(w, Mixed) for k in w.knobs}
 
+    def _size(self, bits: Callable[[Weights], Tensor]) -> None:
+        """Of the step that comes next."""
+        self._supernet.sizes.append((self._count, bits))
+
+    def _unrounded(self, name: Any, each: Any, x: Value) -> None:
+        """Count the parameters of what has no format; those as long as the value is wide are fewer where it is not."""
+
+        def size(weights: Weights) -> Tensor:
+            share, total = weights.expected(x.width) / x.most, torch.zeros(())
+            for i, w in weights.active(name):
+                for p in each[i].parameters():
+                    total = total + w * 32.0 * p.numel() * share ** sum(n % x.most == 0 for n in p.shape)
+            return total
+
+        if any(True for _ in each.parameters()):
+            self._size(size)
+
     def _buffer(self, bits: Callable[[Weights, int, int], Tensor]) -> None:
-        self._supernet.passing.append(bits)
+        """Of the step that comes next."""
+        self._supernet.passing.append((self._count, bits))
 
     def _edges(self, sent: Any, heads: Any = 1) -> None:
         """Count what nodes send, and the coefficients of edges."""

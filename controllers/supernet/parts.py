@@ -112,17 +112,11 @@ def alike(x: Tensor) -> Tensor:
     """Each column with mean zero and deviation one, so that options can be weighed against each other.
 
     As DARTS normalises each operation: the sum over a neighbourhood is tens of times its mean, and weights that serve
-    the one would not serve the other.
+    the one would not serve the other. Activations are left as they are: one that hinders the supernet, such as a
+    sigmoid between layers, hinders the network that is derived too.
     """
     centred = x - x.mean(0)
     return centred * (centred.square().mean(0) + 1e-5).rsqrt()
-
-
-class Alike(torch.nn.Module):
-    """``alike`` as a layer."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return alike(x)
 
 
 def wide(x: Tensor, most: int) -> Tensor:

@@ -53,7 +53,7 @@ class Schedule:
         clip: the largest norm of a gradient.
     """
 
-    epochs: int = 200
+    epochs: int = 150
     warm_up: float = 0.2
     betas: tuple[float, ...] = (0.03,)
     gamma: float = 0.0
@@ -174,7 +174,9 @@ class Training:
 
     def _price(self, weights: Weights, which: int) -> Tensor:
         """Of the expected bits, against those of even probabilities."""
-        price = self.schedule.betas[which] * (self.net.size(weights) / self._even[0]).log()
+        price = torch.zeros(())
+        if self.schedule.betas[which] and self._even[0]:
+            price = price + self.schedule.betas[which] * (self.net.size(weights) / self._even[0]).log()
         if self.schedule.gamma and self._even[1]:
             buffer = self.net.buffer(weights, *self._shape)
             price = price + self.schedule.gamma * (buffer / self._even[1]).log()
@@ -234,7 +236,7 @@ class Training:
             state = torch.load(self._file, weights_only=True, map_location=self.device)
         except Exception:  # cut off, or something else: the training begins anew
             return
-        if state.get("key") != self._key:
+        if not isinstance(state, dict) or state.get("key") != self._key:
             return
         self.net.load_state_dict(state["net"])
         for mine, held in zip(self.logits, state["logits"], strict=True):

@@ -93,6 +93,20 @@ class NASBenchGraph:
             x = net.activation("relu", net.linear(x, fixed.width))
         return x
 
+    def supernet(self, net: Network) -> Value:
+        """The cell as it is described; all of its nodes count in the output, as in DARTS, whoever reads them."""
+        fixed = _fixed(net.task)
+        values = [net.linear(net.dropout(fixed.dropout, net.x), fixed.width)]
+        for node in self.nodes:
+            h = net.choose(node.input, dict(enumerate(values)))
+            mapped = net.dropout(fixed.dropout, net.activation("relu", net.norm("batch", h)))
+            heads = net.given(lambda op: 4 if op == "gat" else None, node.op)
+            mapped = net.operator(node.op, mapped, fixed.width, heads=heads)
+            skips = net.given(lambda op: op == "skip", node.op)
+            values.append(net.choose(skips, {True: h, False: mapped}))
+        x = net.activation("relu", net.concat(*values[1:]))
+        return net.activation("relu", net.linear(x, fixed.width)) if fixed.post else x
+
     def recipe(self, recipe: Recipe, task: Task) -> Recipe:
         fixed = _fixed(task)
         return replace(
