@@ -13,7 +13,6 @@ from torch import Tensor
 
 from nas.controllers.supernet.mixed import Branches, Mixed, options, together
 from nas.controllers.supernet.parts import (
-    Alike,
     Attention,
     Inputs,
     Linear,
