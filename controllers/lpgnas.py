@@ -64,12 +64,15 @@ class LPGNAS(OneShot):
         positive(zero=True, gamma=gamma)
         if path not in PATHS:
             raise unknown("path", path, PATHS)
-        if not any(".formats." in f".{knob}" for knob in problem.space.every_knob()):
-            raise BadInput(
-                f"the controller lpgnas learns formats and the space {problem.space.name} has none; search "
-                f"quantised:{problem.space.name}, or use the controller darts"
-            )
         several = FRONT if problem.objectives > 1 else ONE
         betas = several if beta == "" else numbers_of(beta, "beta")
         schedule = Schedule(epochs=epochs, betas=betas, gamma=gamma, lr=lr, step=step, sampled=path == "sampled")
         super().__init__(problem, schedule, derived)
+
+    def _check(self) -> None:
+        if not any(".formats." in f".{knob}" for knob in self.space.every_knob()):
+            raise BadInput(
+                f"the controller lpgnas learns formats and the space {self.space.name} has none; search "
+                f"quantised:{self.space.name}, or use the controller darts"
+            )
+        super()._check()

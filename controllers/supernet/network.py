@@ -124,16 +124,16 @@ class Supernet(torch.nn.Module):
         return torch.stack([torch.zeros(()), *each]).sum()
 
     def used(self, weights: Weights) -> dict[int, Tensor]:
-        """How likely the derived network has each step, by its number; as if what reads a value did so independently.
+        """How likely the derived network has each step, by its number; ``Network.keep`` leaves out what is not chosen.
 
-        Like ``Network.keep``, which leaves out what is not chosen.
+        As if no two of the steps that read a value were there together, which is so for the options of one choice.
         """
         found = {self.result.number: torch.ones(())}
         for value, _ in reversed(self.steps):
             if value.number in found:
                 for number, share in self.read[value.number](weights):
                     now, before = found[value.number] * share, found.get(number)
-                    found[number] = now if before is None else before + now - before * now
+                    found[number] = now if before is None else (before + now).clamp(max=1)
         return found
 
 

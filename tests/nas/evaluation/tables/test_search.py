@@ -146,6 +146,12 @@ def test_what_does_not_fit_a_table(toy, settings, message):
         search(toy, **settings)
 
 
+@pytest.mark.parametrize("controller", ["lpgnas", "darts"])
+def test_there_is_nothing_to_train_a_supernet_on(toy, controller):
+    with pytest.raises(BadInput, match=rf"{controller} trains a supernet, and in a table there are no graphs to train"):
+        search(toy, controller=controller)
+
+
 def test_names_of_no_table(tmp_path):
     with pytest.raises(BadInput, match="unknown table 'nasbench'; did you mean 'nasbench-graph'"):
         find("nasbench")
