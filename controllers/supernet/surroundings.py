@@ -10,13 +10,22 @@ from torch import Tensor
 from nas.searchspace.task import Batch, Task
 
 
-def smaller(task: Task, hops: int, most: int, seed: int) -> Task:
+def smaller(task: Task, hops: int, most: int, scored: int, seed: int) -> Task:
     """The training and validation batches of a node-level task on parts of their graphs; no test batches."""
 
     def cut(batch: Batch) -> Batch:
-        return around(batch, hops, most, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        return around(some(batch, scored, generator), hops, most, generator)
 
     return replace(task, train=tuple(map(cut, task.train)), valid=tuple(map(cut, task.valid)), test=())
+
+
+def some(batch: Batch, scored: int, generator: torch.Generator) -> Batch:
+    """With so many of the scored nodes at the most, drawn without replacement."""
+    if len(batch.y) <= scored:
+        return batch
+    chosen = torch.randperm(len(batch.y), generator=generator)[:scored].to(batch.y.device)
+    return replace(batch, y=batch.y[chosen], index=chosen if batch.index is None else batch.index[chosen])
 
 
 def around(batch: Batch, hops: int, most: int, generator: torch.Generator) -> Batch:

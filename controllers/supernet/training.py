@@ -28,9 +28,9 @@ SAVED = 20
 """Epochs between two checkpoints."""
 GRAPHS = 64
 """Graphs in a step on graph-level tasks."""
-LARGE, NEIGHBOURS = 30_000, 8
-"""Graphs with more edges are cut to so many of each node around the scored ones."""
-HOPS = 3
+LARGE, NEIGHBOURS, SCORED = 30_000, 5, 256
+"""Graphs with more edges are cut to so many of each node around so many of the scored ones."""
+HOPS = 2
 """The most hops around them."""
 
 
@@ -102,7 +102,7 @@ class Training:
         with self._random(-1):
             self.net = Supernet(of, task).to(self.device)
         if task.level == "node" and max(b.edge_index.size(1) for b in task.train) > LARGE:
-            self.task = smaller(task, min(HOPS, len(self.net.passing) // 2), NEIGHBOURS, seed)
+            self.task = smaller(task, min(HOPS, len(self.net.passing) // 2), NEIGHBOURS, SCORED, seed)
         self.logits = [
             [torch.zeros(len(k.options), requires_grad=True) for k in self.net.knobs] for _ in schedule.betas
         ]
