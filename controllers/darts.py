@@ -17,8 +17,8 @@ class DARTS(OneShot):
 
     Args:
         epochs: of the supernet.
-        path: ``mixture`` computes the weighted sum of all options, ``sampled`` one of each, straight through, which
-            takes less memory and learns more slowly. Widths are sampled in both.
+        path: ``mixture`` computes the weighted sum of all options, ``sampled`` one of each, which takes
+            less memory and learns more slowly. Widths are sampled in both.
         derived: the most probable architectures that are proposed before others are drawn.
         lr: learning rate of the weights.
         step: learning rate of the logits.

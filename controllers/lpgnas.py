@@ -27,7 +27,7 @@ class LPGNAS(OneShot):
     training gives a front; bits count by their logarithm, so that a price means the same for small and for large
     networks; options are normalised before they are weighed, as in DARTS, where the weights serve all of them; of
     graphs with more than 30,000 edges the surroundings of the scored nodes are used alone; and a pass may compute one
-    sampled path in place of all (Dong and Yang, GDAS, CVPR 2019).
+    sampled path in place of all, the probabilities then learning by REINFORCE.
 
     For spaces with formats, such as ``lpgnas`` or ``quantised:agnn``, that can be one supernet.
 
@@ -36,8 +36,8 @@ class LPGNAS(OneShot):
             means 0.01 for one objective and 0,0.01,0.03,0.1,0.3 for several.
         gamma: price of the logarithm of the bits between layers and along edges.
         epochs: of the supernet.
-        path: ``mixture`` computes the weighted sum of all options, ``sampled`` one of each, straight through, which
-            takes less memory and learns more slowly. Widths are sampled in both.
+        path: ``mixture`` computes the weighted sum of all options, ``sampled`` one of each, which takes
+            less memory and learns more slowly. Widths are sampled in both.
         derived: the most probable architectures of each price that are proposed before others are drawn.
         lr: learning rate of the weights.
         step: learning rate of the logits.

@@ -19,19 +19,25 @@ from torch_geometric.utils import subgraph
 from nas.controllers.supernet.network import Supernet
 from nas.controllers.supernet.sampling import Weights, gumbel
 from nas.controllers.supernet.surroundings import smaller
-from nas.searchspace.task import Batch, Task
+from nas.searchspace.task import Batch, Target, Task
 from nas.zerocost.base import losses
 
 NOTED = 40
 """Points of a history."""
 SAVED = 20
 """Epochs between two checkpoints."""
+VERSION = 1
+"""Of the supernet and its training, by whoever changes what they compute: a checkpoint of another is not gone on with."""
 GRAPHS = 64
 """Graphs in a step on graph-level tasks."""
 LARGE, NEIGHBOURS, SCORED = 30_000, 5, 256
 """Graphs with more edges are cut to so many of each node around so many of the scored ones."""
+SAMPLES = 6
+"""Paths in a step of the probabilities, where a pass computes one."""
 HOPS = 2
 """The most hops around them."""
+
+Losses = Callable[[Tensor, Tensor, Target], Tensor]
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,8 @@ class Schedule:
         step: learning rate of the logits (Adam).
         hot, cold: temperature of the softmax at the beginning and at the end of the probabilities' training.
         noise: of the Gumbel noise at the beginning; it falls to zero.
-        sampled: whether a pass computes one option of each knob, straight through, in place of a weighted sum; of
-            knobs that say how wide something is it always does, which saves most of the work.
+        sampled: whether a pass computes one option of each knob in place of a weighted sum. Of knobs that say how wide
+            something is it always does, straight through, which saves most of the work.
         clip: the largest norm of a gradient.
     """
 
@@ -97,7 +103,7 @@ class Training:
         self, of: type[Any], task: Task, seed: int, schedule: Schedule, file: Path | None = None, key: str = ""
     ) -> None:
         self.task, self.seed, self.schedule, self._file = task, seed, schedule, file
-        self._key = f"{key} {seed} {asdict(schedule)}"
+        self._key = f"{VERSION} {key} {seed} {asdict(schedule)}"
         self.device = task.train[0].x.device
         with self._random(-1):
             self.net = Supernet(of, task).to(self.device)
@@ -150,7 +156,7 @@ class Training:
         self.net.train()
         self._weights.zero_grad(set_to_none=True)
         with torch.no_grad():
-            weights = drawn()
+            weights = self._explored(generator) if schedule.sampled and self.epoch % 2 else drawn()
         self._loss(self.task.train, weights, generator).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), schedule.clip)
         self._weights.step()
@@ -162,6 +168,10 @@ class Training:
                 module.train()
         optimiser = self._options[which]
         optimiser.zero_grad(set_to_none=True)
+        if schedule.sampled:
+            self._by_score(which, [drawn() for _ in range(SAMPLES)], generator)
+            optimiser.step()
+            return
         weights = drawn()
         loss = self._loss(self.task.valid, weights, generator) + self._price(weights, which)
         if not math.isfinite(loss.item()):
@@ -171,6 +181,28 @@ class Training:
         for logits, gradient in zip(inputs, found, strict=True):
             logits.grad = None if gradient is None else gradient.nan_to_num()
         optimiser.step()
+
+    def _by_score(self, which: int, samples: Sequence[Weights], generator: torch.Generator) -> None:
+        """Gradients of the logits from whole sampled paths: how much better each was than the others.
+
+        REINFORCE with a leave-one-out baseline (Kool et al., 2019). What counts is the share of wrong answers, since
+        the loss of a single path grows with its confidence. The gradient straight through would reach the sampled
+        options alone, and say only whether more or less of them would be better.
+        """
+        with torch.no_grad():
+            losses = [float(self._loss(self.task.valid, w, generator, wrong) + self._price(w, which)) for w in samples]
+        values = torch.tensor(losses)
+        if not values.isfinite().all():
+            return
+        advantages = values - (values.sum() - values) / (len(values) - 1)
+        for knob, logits in enumerate(self.logits[which]):
+            chosen = torch.stack([w.of[knob].detach().argmax() for w in samples])
+            (advantages * torch.log_softmax(logits, 0)[chosen]).mean().backward()  # type: ignore[no-untyped-call]
+
+    def _explored(self, generator: torch.Generator) -> Weights:
+        """A path of which every option is as likely as any other, so that what is improbable learns too."""
+        even = [torch.zeros_like(logits) for logits in self.logits[0]]
+        return gumbel(even, 1.0, 1.0, generator, [True] * len(even))
 
     def _price(self, weights: Weights, which: int) -> Tensor:
         """Of the expected bits, against those of even probabilities."""
@@ -182,11 +214,13 @@ class Training:
             price = price + self.schedule.gamma * (buffer / self._even[1]).log()
         return price.to(self.device)
 
-    def _loss(self, batches: Sequence[Batch], weights: Weights, generator: torch.Generator) -> Tensor:
+    def _loss(
+        self, batches: Sequence[Batch], weights: Weights, generator: torch.Generator, each: Losses = losses
+    ) -> Tensor:
         batch = batches[int(torch.randint(len(batches), (), generator=generator))]
         if self.task.level == "graph":
             batch = portion(batch, GRAPHS, generator)
-        return losses(self.net(batch, weights), batch.y, self.task.target).mean()
+        return each(self.net(batch, weights), batch.y, self.task.target).mean()
 
     def _note(self) -> None:
         every = max(1, self.schedule.epochs // NOTED)
@@ -246,6 +280,16 @@ class Training:
         for optimiser, held in zip(self._options, state["options"], strict=True):
             optimiser.load_state_dict(held)
         self.epoch, self.history = state["epoch"], History(**state["history"])
+
+
+def wrong(logits: Tensor, y: Tensor, target: Target) -> Tensor:
+    """``[items]``: whether each is answered wrongly, of several questions the share; of a regression the loss."""
+    if target == "multiclass":
+        return (logits.argmax(-1) != y).float()
+    if target == "regression":
+        return losses(logits, y, target)
+    known = ~y.isnan()
+    return (((logits > 0) != (y > 0.5)) & known).sum(-1) / known.sum(-1).clamp(min=1)
 
 
 class _Seeded:

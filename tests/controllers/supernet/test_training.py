@@ -48,9 +48,10 @@ def probability(made: Training, path: str, option: Any, price: int = 0) -> float
     return made.probabilities()[price][knob.number][knob.options.index(option)]
 
 
+@pytest.mark.parametrize(("sampled", "epochs"), [(False, 60), (True, 200)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_better_option_becomes_more_probable(seed: int) -> None:
-    made = trained(Blind, Schedule(epochs=60, betas=(0.0,)), load(graph(400)), seed)
+def test_the_better_option_becomes_more_probable(seed: int, sampled: bool, epochs: int) -> None:
+    made = trained(Blind, Schedule(epochs=epochs, betas=(0.0,), sampled=sampled), load(graph(400)), seed)
     assert probability(made, "sees", True) > 0.75
 
 
