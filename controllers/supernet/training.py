@@ -27,7 +27,7 @@ NOTED = 40
 SAVED = 20
 """Epochs between two checkpoints."""
 VERSION = 1
-"""Of the supernet and its training, by whoever changes what they compute: a checkpoint of another is not gone on with."""
+"""Of what the supernet and its training compute; a checkpoint of another one is not gone on with."""
 GRAPHS = 64
 """Graphs in a step on graph-level tasks."""
 LARGE, NEIGHBOURS, SCORED = 30_000, 5, 256
