@@ -12,7 +12,7 @@ from typing import Any
 from nas.searchspace import operators
 from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUT_IMPORTS, READOUTS
 from nas.searchspace.errors import BadInput
-from nas.searchspace.precision import FLOAT, Precision
+from nas.searchspace.precision import FLOAT, SHORT, Precision
 from nas.searchspace.registry import unknown
 from nas.searchspace.task import Task
 
@@ -130,7 +130,7 @@ class Network:
         attribute = self._name("conv")
         call = row.call.format(self=f"self.{attribute}", x="{0}")
         shown = ", ".join(_shown(key, value) for key, value in given.items() if not isinstance(value, bool))
-        label = self._labelled(f"{name} ({shown})" if shown else name)
+        label = self._labelled(f"{name} ({shown})" if shown else name, *SHORT)
         every = tuple({**row.settings, **given}.items())
         precision = self.precision
         return self._step("operator", label, (x,), width, call, attribute, construct, name, every, precision)
@@ -140,7 +140,7 @@ class Network:
         x, attribute = self.quantise(x), self._name("linear")
         construct = f"torch.nn.Linear({x.width}, {_width(width)}{'' if bias else ', bias=False'})"
         construct, call = self._low(construct, weights="weights"), f"self.{attribute}({{0}})"
-        label, precision = self._labelled("linear"), self.precision
+        label, precision = self._labelled("linear", "weights", "activations"), self.precision
         return self._step("linear", label, (x,), width, call, attribute, construct, precision=precision)
 
     def quantise(self, x: Value) -> Value:
@@ -284,8 +284,9 @@ class Network:
         protected = self.precision.protect > 0 and "messages" in said
         return f"Quantised({construct}{arguments}{f', protect={float(self.precision.protect)!r}' if protected else ''})"
 
-    def _labelled(self, label: str) -> str:
-        return label if self.precision == FLOAT else f"{label}, {self.precision}"
+    def _labelled(self, label: str, *components: str) -> str:
+        said = self.precision.said(*components)
+        return f"{label}, {said}" if said else label
 
     def _name(self, kind: str) -> str:
         self._names[kind] = self._names.get(kind, 0) + 1

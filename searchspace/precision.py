@@ -71,10 +71,15 @@ class Precision:
         given = {f.name: getattr(formats, f.name, None) for f in fields(Precision)}
         return Precision(**{name: value for name, value in given.items() if value is not None})
 
-    def __str__(self) -> str:
-        short = {"weights": "W", "activations": "A", "messages": "M", "attention": "E"}
-        parts = [f"{letter}:{f}" for name, letter in short.items() if (f := getattr(self, name)) != "float"]
-        return " ".join(parts) or "float"
+    def said(self, *names: str) -> str:
+        """What a person calls the formats of these components: ``W int4, A affine8``."""
+        return ", ".join(f"{SHORT[name]} {f}" for name in names if (f := getattr(self, name)) != "float")
 
+    def __str__(self) -> str:
+        return self.said(*SHORT) or "float"
+
+
+SHORT = {"weights": "W", "activations": "A", "messages": "M", "attention": "E"}
+"""Letters of the components; E for the coefficients of edges."""
 
 FLOAT = Precision()

@@ -68,7 +68,7 @@ def test_precision_of_anything_with_its_names() -> None:
 
     assert Precision.of(Some()) == Precision(weights="int4")
     assert Precision.of(object()) == FLOAT
-    assert str(Precision("int4", "affine8", "float", "affine4")) == "W:int4 A:affine8 E:affine4"
+    assert str(Precision("int4", "affine8", "float", "affine4")) == "W int4, A affine8, E affine4"
     assert str(FLOAT) == "float"
 
 
