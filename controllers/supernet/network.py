@@ -25,12 +25,12 @@ from nas.controllers.supernet.parts import (
     wide,
 )
 from nas.controllers.supernet.relaxed import relaxed
+from nas.controllers.supernet.rows import Activation, Readout, layer, norm
 from nas.controllers.supernet.sampling import Weights
 from nas.searchspace import operators
-from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUTS
+from nas.searchspace.elements import READOUTS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.precision import FLOAT
-from nas.searchspace.source import load, source
 from nas.searchspace.task import Batch, Task
 
 MOST = 48
@@ -186,7 +186,7 @@ class Symbolic:
         if len(choices) > MOST:
             raise Branches(f"one of its operators has {len(choices)} forms, {MOST} at the most")
         most = int(max(options(width)))
-        layers = [self._layer(x.most, most, **chosen) for chosen in choices]
+        layers = [layer(self.task, x.most, most, **chosen) for chosen in choices]
         part = self._part(Operator(layers, which, x.width, width, self.precision))
         self._size(part.size)
         self._edges(width)
@@ -207,13 +207,6 @@ class Symbolic:
         self._edges(together(lambda h, w: h * w, heads, hidden), heads)
         return self._step(lambda now: part(now[x], now.weights, now.batch.edge_index), width, x)
 
-    def _layer(self, inputs: int, outputs: int, name: str, **settings: Any) -> torch.nn.Module:
-        """A layer of the operator table, as the generated source makes it."""
-        text = source(_One(name, outputs, settings), replace(_alone(self.task), features=inputs, outputs=outputs))
-        model: Any = load(text)()
-        made: torch.nn.Module = model.conv1
-        return made
-
     def linear(self, x: Value, width: Any, *, bias: bool = True) -> Value:
         x = self.quantise(x)
         part = self._part(Linear(x.width, width, bias, self.precision.weights))
@@ -221,11 +214,11 @@ class Symbolic:
         return self._step(lambda now: part(now[x], now.weights), width, x)
 
     def activation(self, name: Any, x: Value) -> Value:
-        each = self._part(torch.nn.ModuleList(_Activation(n) for n in options(name)))
+        each = self._part(torch.nn.ModuleList(Activation(n) for n in options(name)))
         return self._sum(name, each, x)
 
     def norm(self, name: Any, x: Value) -> Value:
-        each = self._part(torch.nn.ModuleList(_norm(n, x.most) for n in options(name)))
+        each = self._part(torch.nn.ModuleList(norm(n, x.most) for n in options(name)))
         return self._sum(name, each, x, x.most)
 
     def dropout(self, p: Any, x: Value) -> Value:
@@ -284,7 +277,7 @@ class Symbolic:
         return x if self.task.level != "graph" or x.pooled else self.readout(self.readout_by, x)
 
     def readout(self, name: Any, x: Value) -> Value:
-        each: Any = self._part(torch.nn.ModuleList(_Readout(n, x.most) for n in options(name)))
+        each: Any = self._part(torch.nn.ModuleList(Readout(n, x.most) for n in options(name)))
         most = max(READOUTS[n][2] for n in options(name)) * x.most
         self._unrounded(name, each, x)
 
@@ -359,54 +352,3 @@ class Symbolic:
         messages, attention = self.precision.messages, self.precision.attention
         self._buffer(lambda w, nodes, edges: nodes * w.expected(sent) * bits(messages, w))
         self._buffer(lambda w, nodes, edges: edges * w.expected(heads) * bits(attention, w))
-
-
-class _One:
-    """An architecture of one operator."""
-
-    def __init__(self, name: str, width: int, settings: dict[str, Any]) -> None:
-        self.name, self.width, self.settings = name, width, settings
-
-    def network(self, net: Any) -> Any:
-        return net.scores(net.operator(self.name, net.x, self.width, **self.settings))
-
-
-def _alone(task: Task) -> Task:
-    return replace(task, level="node", train=(), valid=(), test=())
-
-
-class _Activation(torch.nn.Module):
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        if name not in ACTIVATIONS:
-            raise BadInput(f"there is no activation {name!r}")
-        self.name, self.prelu = name, torch.nn.PReLU() if name == "prelu" else None
-        self.run: Any = eval(f"lambda x: {ACTIVATIONS[name].format(x='x')}", {"torch": torch, "F": F})
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.run(x) if self.prelu is None else self.prelu(x)
-        return out
-
-
-def _norm(name: str, width: int) -> torch.nn.Module:
-    if name == "none":
-        return torch.nn.Identity()
-    if name not in NORMALISATIONS:
-        raise BadInput(f"there is no normalisation {name!r}")
-    made: torch.nn.Module = eval(NORMALISATIONS[name].format(width=width), {"torch": torch})
-    return made
-
-
-class _Readout(torch.nn.Module):
-    def __init__(self, name: str, width: int) -> None:
-        super().__init__()
-        import torch_geometric.nn as pyg
-
-        construct, call, _ = READOUTS[name]
-        names = {**vars(pyg), "torch": torch}
-        self.made = eval(construct.format(width=width), names) if construct else None
-        self.run: Any = eval(f"lambda made, x, batch: {call.format(self='made', x='x')}", names)
-
-    def forward(self, x: Tensor, batch: Tensor) -> Tensor:
-        out: Tensor = self.run(self.made, x, batch)
-        return out

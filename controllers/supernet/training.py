@@ -6,7 +6,6 @@ Several sets of probabilities share the weights, one for each price of a bit: on
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import subgraph
 
+from nas.controllers.supernet import checkpoint
 from nas.controllers.supernet.network import Supernet
 from nas.controllers.supernet.sampling import Weights, gumbel
 from nas.controllers.supernet.surroundings import smaller
@@ -97,13 +97,20 @@ class Training:
         seed: of everything random.
         file: of the checkpoint; None keeps none.
         key: what the checkpoint must belong to.
+
+    Attributes:
+        net: the supernet.
+        logits: of the options of each knob, for each price.
+        weights, options: the optimisers of the one and of the other.
+        epoch: how many are behind.
+        history: what happened on the way.
     """
 
     def __init__(
         self, of: type[Any], task: Task, seed: int, schedule: Schedule, file: Path | None = None, key: str = ""
     ) -> None:
-        self.task, self.seed, self.schedule, self._file = task, seed, schedule, file
-        self._key = f"{VERSION} {key} {seed} {asdict(schedule)}"
+        self.task, self.seed, self.schedule, self.file = task, seed, schedule, file
+        self.key = f"{VERSION} {key} {seed} {asdict(schedule)}"
         self.device = task.train[0].x.device
         with self._random(-1):
             self.net = Supernet(of, task).to(self.device)
@@ -112,14 +119,14 @@ class Training:
         self.logits = [
             [torch.zeros(len(k.options), requires_grad=True) for k in self.net.knobs] for _ in schedule.betas
         ]
-        self._weights = torch.optim.Adam(self.net.parameters(), lr=schedule.lr, weight_decay=schedule.decay)
-        self._options = [torch.optim.Adam(each, lr=schedule.step, betas=(0.5, 0.999)) for each in self.logits if each]
+        self.weights = torch.optim.Adam(self.net.parameters(), lr=schedule.lr, weight_decay=schedule.decay)
+        self.options = [torch.optim.Adam(each, lr=schedule.step, betas=(0.5, 0.999)) for each in self.logits if each]
         self.epoch, self.history = 0, History()
         even = Weights(tuple(torch.full((len(k.options),), 1 / len(k.options)) for k in self.net.knobs))
         first = self.task.valid[0]
         self._shape = first.x.size(0), first.edge_index.size(1)
         self._even = float(self.net.size(even)), float(self.net.buffer(even, *self._shape))
-        self._read()
+        checkpoint.read(self)
 
     @property
     def finished(self) -> bool:
@@ -134,7 +141,7 @@ class Training:
             self.epoch += 1
             self._note()
             if self.epoch % SAVED == 0 or self.finished:
-                self._write()
+                checkpoint.write(self)
             told(self.epoch, self.schedule.epochs)
 
     def probabilities(self) -> list[list[list[float]]]:
@@ -154,19 +161,19 @@ class Training:
             return gumbel(self.logits[which], temperature, noise, generator, sampled)
 
         self.net.train()
-        self._weights.zero_grad(set_to_none=True)
+        self.weights.zero_grad(set_to_none=True)
         with torch.no_grad():
             weights = self._explored(generator) if schedule.sampled and self.epoch % 2 else drawn()
         self._loss(self.task.train, weights, generator).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), schedule.clip)
-        self._weights.step()
+        self.weights.step()
         if self.epoch < begin:
             return
         self.net.eval()
         for module in self.net.modules():
             if isinstance(module, torch.nn.BatchNorm1d):  # what ran through it is of many networks
                 module.train()
-        optimiser = self._options[which]
+        optimiser = self.options[which]
         optimiser.zero_grad(set_to_none=True)
         if schedule.sampled:
             self._by_score(which, [drawn() for _ in range(SAMPLES)], generator)
@@ -237,49 +244,6 @@ class Training:
     def _random(self, epoch: int) -> Any:
         """Random numbers of an epoch, whatever was drawn before."""
         return _Seeded((self.seed * 1_000_003 + epoch + 2) % 2**63, self.device)
-
-    # the checkpoint
-
-    def _write(self) -> None:
-        if self._file is None:
-            return
-        state = {
-            "key": self._key,
-            "epoch": self.epoch,
-            "net": self.net.state_dict(),
-            "logits": [[logits.detach() for logits in each] for each in self.logits],
-            "weights": self._weights.state_dict(),
-            "options": [each.state_dict() for each in self._options],
-            "history": asdict(self.history),
-        }
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._file)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def _read(self) -> None:
-        if self._file is None or not self._file.is_file():
-            return
-        try:
-            state = torch.load(self._file, weights_only=True, map_location=self.device)
-        except Exception:  # cut off, or something else: the training begins anew
-            return
-        if not isinstance(state, dict) or state.get("key") != self._key:
-            return
-        self.net.load_state_dict(state["net"])
-        for mine, held in zip(self.logits, state["logits"], strict=True):
-            for logits, value in zip(mine, held, strict=True):
-                logits.data.copy_(value)
-        self._weights.load_state_dict(state["weights"])
-        for optimiser, held in zip(self._options, state["options"], strict=True):
-            optimiser.load_state_dict(held)
-        self.epoch, self.history = state["epoch"], History(**state["history"])
 
 
 def wrong(logits: Tensor, y: Tensor, target: Target) -> Tensor:

@@ -1,0 +1,74 @@
+"""One option of a step as a module, made from the row that generated source is made from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import torch_geometric.nn as pyg
+from torch import Tensor
+
+from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUTS
+from nas.searchspace.errors import BadInput
+from nas.searchspace.source import load, source
+from nas.searchspace.task import Task
+
+
+def layer(task: Task, inputs: int, outputs: int, name: str, **settings: Any) -> torch.nn.Module:
+    """A layer of the operator table."""
+    alone = replace(task, level="node", features=inputs, outputs=outputs, train=(), valid=(), test=())
+    model: Any = load(source(_One(name, outputs, settings), alone))()
+    made: torch.nn.Module = model.conv1
+    return made
+
+
+class _One:
+    """An architecture of one operator."""
+
+    def __init__(self, name: str, width: int, settings: dict[str, Any]) -> None:
+        self.name, self.width, self.settings = name, width, settings
+
+    def network(self, net: Any) -> Any:
+        return net.scores(net.operator(self.name, net.x, self.width, **self.settings))
+
+
+class Activation(torch.nn.Module):
+    """An activation by its name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        if name not in ACTIVATIONS:
+            raise BadInput(f"there is no activation {name!r}")
+        self.name, self.prelu = name, torch.nn.PReLU() if name == "prelu" else None
+        self.run: Any = eval(f"lambda x: {ACTIVATIONS[name].format(x='x')}", {"torch": torch, "F": F})
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.run(x) if self.prelu is None else self.prelu(x)
+        return out
+
+
+def norm(name: str, width: int) -> torch.nn.Module:
+    """A normalisation by its name."""
+    if name == "none":
+        return torch.nn.Identity()
+    if name not in NORMALISATIONS:
+        raise BadInput(f"there is no normalisation {name!r}")
+    made: torch.nn.Module = eval(NORMALISATIONS[name].format(width=width), {"torch": torch})
+    return made
+
+
+class Readout(torch.nn.Module):
+    """A readout by its name."""
+
+    def __init__(self, name: str, width: int) -> None:
+        super().__init__()
+        construct, call, _ = READOUTS[name]
+        names = {**vars(pyg), "torch": torch}
+        self.made = eval(construct.format(width=width), names) if construct else None
+        self.run: Any = eval(f"lambda made, x, batch: {call.format(self='made', x='x')}", names)
+
+    def forward(self, x: Tensor, batch: Tensor) -> Tensor:
+        out: Tensor = self.run(self.made, x, batch)
+        return out
