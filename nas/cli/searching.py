@@ -34,8 +34,9 @@ TOP = 10
 @click.option("--data", help="Name of a data set; see nas datasets.  [default: digits]")
 @click.option(
     "--space",
-    help="Name of a search space (see nas spaces) or FILE.py:CLASS. A file is run as Python: name "
-    "only files you trust.  [default: design, or that of --table]",
+    help="Name of a search space (see nas spaces) or FILE.py:CLASS; with quantised: in front its networks compute with "
+    "few bits, which are searched too. A file is run as Python: name only files you trust.  [default: design, or that "
+    "of --table]",
 )
 @click.option(
     "--table",
