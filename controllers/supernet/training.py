@@ -26,12 +26,15 @@ NOTED = 40
 """Points of a history."""
 SAVED = 20
 """Epochs between two checkpoints."""
-VERSION = 1
+VERSION = 2
 """Of what the supernet and its training compute; a checkpoint of another one is not gone on with."""
 GRAPHS = 64
 """Graphs in a step on graph-level tasks."""
 LARGE, NEIGHBOURS, SCORED = 30_000, 5, 256
 """Graphs with more edges are cut to so many of each node around so many of the scored ones."""
+WIDE = 3
+"""Every so many steps the weights learn with the widest widths, whose columns would else learn less than the others
+(Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019)."""
 SAMPLES = 6
 """Paths in a step of the probabilities, where a pass computes one."""
 HOPS = 2
@@ -164,6 +167,7 @@ class Training:
         self.weights.zero_grad(set_to_none=True)
         with torch.no_grad():
             weights = self._explored(generator) if schedule.sampled and self.epoch % 2 else drawn()
+            weights = weights if self.epoch % WIDE else self._widest(weights)
         self._loss(self.task.train, weights, generator).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), schedule.clip)
         self.weights.step()
@@ -205,6 +209,15 @@ class Training:
         for knob, logits in enumerate(self.logits[which]):
             chosen = torch.stack([w.of[knob].detach().argmax() for w in samples])
             (advantages * torch.log_softmax(logits, 0)[chosen]).mean().backward()  # type: ignore[no-untyped-call]
+
+    def _widest(self, weights: Weights) -> Weights:
+        """The same weights but for those of widths: the widest alone counts."""
+        of = list(weights.of)
+        for knob in self.net.knobs:
+            if knob.number in self.net.widths and all(isinstance(option, int) for option in knob.options):
+                last = torch.tensor(knob.options.index(max(knob.options)))
+                of[knob.number] = torch.nn.functional.one_hot(last, len(knob.options)).float()
+        return Weights(tuple(of))
 
     def _explored(self, generator: torch.Generator) -> Weights:
         """A path of which every option is as likely as any other, so that what is improbable learns too."""
