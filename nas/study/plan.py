@@ -313,7 +313,7 @@ def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None
         task=plan.task,
         settings=plan.settings,
         objectives=plan.objectives,
-        controller=plan.made_controller(memory, folder, None if watcher is None else watcher.working),
+        controller=plan.made_controller(memory, folder, getattr(watcher, "working", None)),
         store=store,
         folder=folder if plan.column is None else None,
         device=plan.device,

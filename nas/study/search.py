@@ -56,7 +56,10 @@ class Watcher(Protocol):
         """Something that the user should know."""
 
     def working(self, what: str, done: int, total: int) -> None:
-        """The controller is at something that takes long; ``done`` of ``total`` steps are behind it."""
+        """The controller is at something that takes long; ``done`` of ``total`` steps are behind it.
+
+        A watcher may lack this method.
+        """
 
 
 class Silent:
