@@ -23,7 +23,7 @@ from tests.nas.export.made import example
 from tests.searchspace.declared import TASKS
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("level", list(TASKS))
 @pytest.mark.parametrize("name", ["lpgnas", "quantised:agnn", "quantised:design"])
 def test_every_prediction_is_that_of_the_rounding_network(name: str, level: str, seed: int, tmp_path: Path) -> None:
