@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from nas.controllers.base import Problem, at_least, positive
-from nas.controllers.lpgnas import PATHS
+from nas.controllers.base import Problem
 from nas.controllers.one_shot import OneShot
-from nas.searchspace.registry import unknown
 
 
 class DARTS(OneShot):
@@ -34,11 +32,4 @@ class DARTS(OneShot):
         lr: float = 0.01,
         step: float = 0.1,
     ) -> None:
-        from nas.controllers.supernet.training import Schedule
-
-        at_least(1, epochs=epochs, derived=derived)
-        positive(lr=lr, step=step)
-        if path not in PATHS:
-            raise unknown("path", path, PATHS)
-        schedule = Schedule(epochs=epochs, betas=(0.0,), lr=lr, step=step, sampled=path == "sampled")
-        super().__init__(problem, schedule, derived)
+        super().__init__(problem, betas=(0.0,), epochs=epochs, path=path, derived=derived, lr=lr, step=step)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from nas.controllers.base import Problem, at_least, positive
+from nas.controllers.base import Problem, positive
 from nas.controllers.one_shot import OneShot, numbers_of
 from nas.searchspace.errors import BadInput
-from nas.searchspace.registry import unknown
 
-PATHS = ("mixture", "sampled")
+if TYPE_CHECKING:
+    from nas.controllers.supernet.network import Supernet
+
 ONE, FRONT = (0.01,), (0.0, 0.01, 0.03, 0.1, 0.3)
 """Prices of a bit, with one objective and with several."""
 
@@ -57,22 +58,17 @@ class LPGNAS(OneShot):
         lr: float = 0.01,
         step: float = 0.2,
     ) -> None:
-        from nas.controllers.supernet.training import Schedule
-
-        at_least(1, epochs=epochs, derived=derived)
-        positive(lr=lr, step=step)
         positive(zero=True, gamma=gamma)
-        if path not in PATHS:
-            raise unknown("path", path, PATHS)
         several = FRONT if problem.objectives > 1 else ONE
         betas = several if beta == "" else numbers_of(beta, "beta")
-        schedule = Schedule(epochs=epochs, betas=betas, gamma=gamma, lr=lr, step=step, sampled=path == "sampled")
-        super().__init__(problem, schedule, derived)
+        common: dict[str, Any] = {"epochs": epochs, "path": path, "derived": derived, "lr": lr, "step": step}
+        super().__init__(problem, betas=betas, gamma=gamma, **common)
 
-    def _check(self) -> None:
-        if not any(".formats." in f".{knob}" for knob in self.space.every_knob()):
+    def _check(self) -> Supernet:
+        supernet = super()._check()
+        if not supernet.formats:
             raise BadInput(
                 f"the controller lpgnas learns formats and the space {self.space.name} has none; search "
                 f"quantised:{self.space.name}, or use the controller darts"
             )
-        super()._check()
+        return supernet

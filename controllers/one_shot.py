@@ -8,13 +8,16 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from nas.controllers.base import Counted, Problem, Trace
+from nas.controllers.base import Counted, Problem, Trace, at_least, positive
 from nas.controllers.decisions import class_of
 from nas.searchspace.errors import BadInput
+from nas.searchspace.registry import unknown
 
 if TYPE_CHECKING:
-    from nas.controllers.supernet.training import Schedule, Training
+    from nas.controllers.supernet.network import Supernet
+    from nas.controllers.supernet.training import Training
 
+PATHS = ("mixture", "sampled")
 SKIPPED = 500
 """Architectures in a row that may be forbidden or come again before a price has no more."""
 CHECKPOINT = "supernet.pt"
@@ -27,21 +30,30 @@ class OneShot(Counted):
     of each, they are drawn by the probabilities.
     """
 
-    def __init__(self, problem: Problem, schedule: Schedule, derived: int) -> None:
+    def __init__(
+        self, problem: Problem, *, epochs: int, path: str, derived: int, lr: float, step: float, **prices: Any
+    ) -> None:
+        from nas.controllers.supernet.training import Schedule
+
+        at_least(1, epochs=epochs, derived=derived)
+        positive(lr=lr, step=step)
+        if path not in PATHS:
+            raise unknown("path", path, PATHS)
         super().__init__(problem)
         if problem.task is None:
             raise BadInput(f"{self._name} trains a supernet and so needs the data; a space alone is not enough")
         if not problem.task.train:
             raise BadInput(f"{self._name} trains a supernet, and in a table there are no graphs to train on")
-        self._schedule, self._derived = schedule, derived
+        self._schedule = Schedule(epochs=epochs, lr=lr, step=step, sampled=path == "sampled", **prices)
+        self._derived = derived
         self._check()
 
     @property
     def _name(self) -> str:
         return f"the controller {type(self).__name__.lower()}"
 
-    def _check(self) -> None:
-        """Refuse a space that cannot be one supernet, before any work."""
+    def _check(self) -> Supernet:
+        """Refuse a space that cannot be one supernet, before any work; the supernet without its weights."""
         import torch
 
         from nas.controllers.supernet.network import Supernet
@@ -49,7 +61,7 @@ class OneShot(Counted):
         assert self.problem.task is not None
         try:
             with torch.device("meta"):
-                Supernet(self.space.of, self.problem.task)
+                return Supernet(self.space.of, self.problem.task)
         except BadInput as why:
             raise BadInput(f"{self._name}: {why}. Use another controller, such as evolution or tpe") from None
 

@@ -85,6 +85,7 @@ class Supernet(torch.nn.Module):
         self.task, self.parts = task, torch.nn.ModuleList()
         self.steps: list[tuple[Value, Run]] = []
         self.read: dict[int, Callable[[Weights], list[tuple[int, Tensor]]]] = {}  # by each step, and how likely
+        self.formats = False  # whether anything computes with few bits
         self.widths: set[int] = set()  # numbers of the knobs that say how wide something is
         self.sizes: list[tuple[int, Callable[[Weights], Tensor]]] = []  # of the step with this number
         self.passing: list[tuple[int, Callable[[Weights, int, int], Tensor]]] = []
@@ -154,6 +155,7 @@ class Symbolic:
     @precision.setter
     def precision(self, formats: Any) -> None:
         found = {name: getattr(formats, name, None) for name in ONLY}
+        self._supernet.formats |= any(options(found[name]) not in ((None,), ("float",)) for name in ONLY[:-1])
         self._precision = SimpleNamespace(**{n: getattr(FLOAT, n) if v is None else v for n, v in found.items()})
 
     def comment(self, text: str) -> None:

@@ -17,7 +17,7 @@ KEPT = 4
 
 def quantise(layer: Quantiser, x: Tensor, edge_index: Tensor | None = None) -> Tensor:
     """``Quantiser``; where a zero stays a zero, sparse features stay sparse."""
-    if not isinstance(x, SparseFeatures) or layer.kind == "binary" or layer.learned:
+    if not isinstance(x, SparseFeatures) or layer.kind in ("binary", "float") or layer.learned:
         return Quantiser.forward(layer, plain(x), edge_index)
     values, out = x.values_stored, _rounded(layer, x)
     if layer.training and layer.protect > 0 and edge_index is not None:

@@ -124,6 +124,13 @@ def test_sparse_features_round_as_dense_ones(format: str) -> None:
     torch.testing.assert_close(one.state_dict(), other.state_dict())
 
 
+def test_sparse_features_pass_a_quantiser_that_rounds_nothing() -> None:
+    """As on their way to their neighbours, where the coefficients of edges alone are rounded."""
+    x = torch.zeros(6, 40)
+    x[torch.arange(6), torch.arange(6)] = 1.5
+    assert torch.equal(plain(quantise(Quantiser("float"), SparseFeatures.of(x))), x)
+
+
 def test_protection_goes_by_degrees_in_the_whole_graph() -> None:
     task = graph("dense")
     edges, quantiser = task.train[0].edge_index, Quantiser("int4", protect=0.4)
