@@ -101,6 +101,35 @@ def _ranking(name: str) -> Function:
     return measure
 
 
+def _reciprocal_rank(logits: Tensor, y: Tensor) -> float:
+    """Of each positive its rank among all negatives, ties counted half; the mean of 1 / rank."""
+    import numpy as np
+
+    found = []
+    for label, score in _columns(logits, y):
+        positive, negative = score[label == 1], np.sort(score[label == 0])
+        if len(positive) and len(negative):
+            above = len(negative) - np.searchsorted(negative, positive, side="right")
+            equal = len(negative) - np.searchsorted(negative, positive, side="left") - above
+            found.append(float((1 / (1 + above + equal / 2)).mean()))
+    return _mean(found)
+
+
+def _hits(k: int) -> Function:
+    def measure(logits: Tensor, y: Tensor) -> float:
+        """The share of positives that score higher than the ``k``-th highest negative, as in OGB."""
+        import numpy as np
+
+        found = []
+        for label, score in _columns(logits, y):
+            positive, negative = score[label == 1], np.sort(score[label == 0])
+            if len(positive) and len(negative):
+                found.append(float((positive > negative[-k]).mean()) if len(negative) >= k else 1.0)
+        return _mean(found)
+
+    return measure
+
+
 def _mean(values: list[float]) -> float:
     return float(sum(values) / len(values)) if values else float("nan")
 
@@ -114,6 +143,8 @@ METRICS: dict[str, Metric] = {
         Metric("macro-f1", _f1, True, _CLASSES),
         Metric("roc-auc", _ranking("roc_auc_score"), True, _CLASSES),
         Metric("average-precision", _ranking("average_precision_score"), True, _CLASSES),
+        Metric("mrr", _reciprocal_rank, True, _CLASSES),
+        *(Metric(f"hits@{k}", _hits(k), True, _CLASSES) for k in (1, 3, 10, 20, 50, 100)),
         Metric("mae", _mae, False, ("regression",)),
         Metric("rmse", _rmse, False, ("regression",)),
     )

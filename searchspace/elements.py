@@ -1,6 +1,8 @@
-"""What stands between operators: activations, normalisations, readouts, as Python text."""
+"""What stands between operators and behind them: activations, normalisations, readouts, decoders, as Python text."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 ACTIVATIONS: dict[str, str] = {
     "linear": "{x}",
@@ -46,3 +48,36 @@ READOUT_IMPORTS: dict[str, str] = {
     "attention": "from torch_geometric.nn import AttentionalAggregation",
     "set2set": "from torch_geometric.nn import Set2Set",
 }
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """From the embeddings of nodes to the scores of pairs.
+
+    Attributes:
+        printed: import path of the layer, whose source is written into the generated module.
+        construct: Python text that makes it; ``{width}`` is that of an embedding, ``{outputs}`` the scores of a pair.
+        reads: what a call takes beside the embeddings ``[nodes, width]``.
+        projects: whether a linear map comes before it, because it has no weights of its own.
+    """
+
+    printed: str
+    construct: str
+    reads: tuple[str, ...] = ("edge_label_index",)
+    projects: bool = False
+
+
+_HOME = "nas.searchspace.layers.decoders"
+
+DECODERS: dict[str, Decoder] = {
+    "dot": Decoder(f"{_HOME}:DotDecoder", "DotDecoder({outputs})", projects=True),
+    "bilinear": Decoder(f"{_HOME}:BilinearDecoder", "BilinearDecoder({width}, {outputs})"),
+    "mlp": Decoder(f"{_HOME}:ProductDecoder", "ProductDecoder({width}, {outputs})"),
+    "ncn": Decoder(
+        f"{_HOME}:CommonNeighbourDecoder",
+        "CommonNeighbourDecoder({width}, {outputs})",
+        ("edge_index", "edge_label_index"),
+    ),
+}
+"""Dot product: Kipf and Welling, arXiv 1611.07308; the perceptron on the product of two embeddings: Hu et al., NeurIPS
+2020 (OGB); with those of common neighbours: Wang et al., ICLR 2024 (NCN)."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nas.searchspace import operators
-from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUT_IMPORTS, READOUTS
+from nas.searchspace.elements import ACTIVATIONS, DECODERS, NORMALISATIONS, READOUT_IMPORTS, READOUTS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.precision import FLOAT, SHORT, Precision
 from nas.searchspace.registry import unknown
@@ -22,12 +22,13 @@ QUANTISER = "nas.searchspace.layers.quantised:Quantiser"
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor on its way through the network: ``[nodes, width]``, or ``[graphs, width]`` after the readout.
+    """A tensor on its way through the network: ``[nodes, width]``, ``[graphs, width]`` after the readout, or
+    ``[links, width]`` after the decoder.
 
     Attributes:
         number: 0 for the node features, then in the order of the steps.
         width: numbers in a row.
-        pooled: whether the readout lies behind it.
+        pooled: whether the readout or the decoder lies behind it.
         scores: whether it is what the task asks for, so that no head is added.
         format: what its numbers are rounded to.
     """
@@ -44,7 +45,7 @@ class Step:
     """One line of ``forward``, and the line of ``__init__`` that it needs.
 
     Attributes:
-        kind: operator, linear, activation, dropout, norm, add, concat, quantise or readout.
+        kind: operator, linear, activation, dropout, norm, add, concat, quantise, readout or decoder.
         label: what a person calls it: ``gat (8 heads)``.
         inputs: the values it reads.
         output: the value it makes.
@@ -84,9 +85,9 @@ class Network:
         printed: classes whose source belongs into the module.
     """
 
-    def __init__(self, task: Task, readout: str = "mean") -> None:
+    def __init__(self, task: Task, readout: str = "mean", decoder: str = "mlp") -> None:
         self.task = task
-        self._readout = readout
+        self._readout, self._decoder = readout, decoder
         self.x = Value(0, _width(task.features))
         self.outputs = _width(task.outputs)
         self.steps: list[Step] = []
@@ -122,13 +123,13 @@ class Network:
         """A message-passing layer of the operator table, to ``[nodes, width]``. Settings that are None are left out."""
         row, x = operators.find(name), self.quantise(x)
         given = {key: value for key, value in settings.items() if value is not None}
-        self.imports |= set(row.imports)
+        self.imports |= set(row.imported(self.task.edge_features))
         if row.printed is not None:
             self._print(row.printed)
-        construct = row.constructed(x.width, _width(width), given)
+        construct = row.constructed(x.width, _width(width), given, self.task.edge_features)
         construct = self._low(construct, weights="weights", messages="messages", attention="attention")
         attribute = self._name("conv")
-        call = row.call.format(self=f"self.{attribute}", x="{0}")
+        call = row.called(self.task.edge_weights, self.task.edge_features).format(self=f"self.{attribute}", x="{0}")
         shown = ", ".join(_shown(key, value) for key, value in given.items() if not isinstance(value, bool))
         label = self._labelled(f"{name} ({shown})" if shown else name, *SHORT)
         every = tuple({**row.settings, **given}.items())
@@ -251,6 +252,22 @@ class Network:
         call = call.format(self=f"self.{attribute}", x="{0}")
         made = construct.format(width=x.width) or None
         return self._step("readout", f"{name} readout", (x,), x.width * factor, call, attribute, made, name)
+
+    def decode(self, x: Value) -> Value:
+        """From nodes to links on link-level tasks, by the decoder that the search chose; else ``x`` itself."""
+        if self.task.level != "link" or x.pooled:
+            return x
+        if self._decoder not in DECODERS:
+            raise unknown("decoder", self._decoder, DECODERS)
+        row, attribute = DECODERS[self._decoder], self._name("decoder")
+        if row.projects:
+            x = self.linear(x, x.width)
+        self._print(row.printed)
+        construct = row.construct.format(width=x.width, outputs=self.outputs)
+        call = f"self.{attribute}({{0}}, {', '.join(row.reads)})"
+        label = f"{self._decoder} decoder"
+        out = self._step("decoder", label, (x,), self.outputs, call, attribute, construct, self._decoder)
+        return replace(out, pooled=True, scores=True)
 
     def _step(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, TypeVar
 
 from nas.searchspace.domains import plain
@@ -29,6 +30,11 @@ class Operator:
             generated module.
         same_width: what to construct where inputs equal outputs, if that differs; an empty ``construct`` says that
             the operator can do nothing else.
+        weighted: whether a call takes the weight of each edge.
+        attributed: what to construct where edges have features, which a call then takes; ``{edge_features}`` is their
+            number. None for an operator that cannot use them.
+        attributed_imports: import lines that this construct needs, if they are others.
+        by_name: whether a call takes what it can have of the edges by name, as a layer of the user's own does.
     """
 
     name: str
@@ -39,9 +45,28 @@ class Operator:
     settings: Mapping[str, Any] = field(default_factory=dict)
     printed: type | str | None = None
     same_width: str | None = None
+    weighted: bool = False
+    attributed: str | None = None
+    attributed_imports: tuple[str, ...] = ()
+    by_name: bool = False
 
-    def constructed(self, inputs: int, outputs: int, settings: Mapping[str, Any]) -> str:
-        """The constructing expression for these widths.
+    def imported(self, edge_features: int) -> tuple[str, ...]:
+        """The import lines for edges with so many features."""
+        other = edge_features and self.attributed is not None and self.attributed_imports
+        return self.attributed_imports if other else self.imports
+
+    def called(self, edge_weights: bool, edge_features: int) -> str:
+        """Python text of a call where edges have weights, or so many features."""
+        takes = []
+        if edge_weights and self.weighted:
+            takes.append("edge_weight")
+        if edge_features and self.attributed is not None:
+            takes.append("edge_attr")
+        arguments = "".join(f", {name}={name}" if self.by_name else f", {name}" for name in takes)
+        return self.call.removesuffix(")") + arguments + ")"
+
+    def constructed(self, inputs: int, outputs: int, settings: Mapping[str, Any], edge_features: int = 0) -> str:
+        """The constructing expression for these widths, and for edges with so many features.
 
         Raises:
             BadInput: for a setting the operator does not have, a value that source cannot hold, heads that do not
@@ -64,60 +89,77 @@ class Operator:
         template = self.same_width if self.same_width is not None and inputs == outputs else self.construct
         if not template:
             raise BadInput(f"operator {self.name!r} keeps the width: {inputs} cannot become {outputs}")
-        return template.format(inputs=inputs, outputs=outputs, **{k: repr(v) for k, v in values.items()})
+        if edge_features and self.attributed is not None:
+            template = self.attributed
+        shown = {key: repr(value) for key, value in values.items()}
+        return template.format(inputs=inputs, outputs=outputs, edge_features=edge_features, **shown)
 
 
 def _pyg(name: str, construct: str, paper: str, **more: Any) -> Operator:
     return Operator(name, construct, paper, (f"from torch_geometric.nn import {construct.split('(')[0]}",), **more)
 
 
+def _attention(name: str, layer: str, paper: str) -> Operator:
+    """Heads that score edges, and hear of their features."""
+    base = f"{layer}({{inputs}}, {{per_head}}, heads={{heads}}, dropout={{dropout}}"
+    attributed = f"{base}, edge_dim={{edge_features}})"
+    return _pyg(name, f"{base})", paper, settings={"heads": 1, "dropout": 0.0}, attributed=attributed)
+
+
+def _gin(name: str, inner: str, paper: str) -> Operator:
+    """With features of edges it is GINE (Hu et al., ICLR 2020)."""
+    return _pyg(
+        name,
+        f"GINConv({inner})",
+        paper,
+        attributed=f"GINEConv({inner}, edge_dim={{edge_features}})",
+        attributed_imports=("from torch_geometric.nn import GINEConv",),
+    )
+
+
 _LINEAR = "torch.nn.Linear({inputs}, {outputs})"
+_MLP = (
+    "torch.nn.Sequential(torch.nn.Linear({inputs}, {outputs}), torch.nn.ReLU(), torch.nn.Linear({outputs}, {outputs}))"
+)
 
 OPERATORS: dict[str, Operator] = {
     row.name: row
     for row in (
-        _pyg("gcn", "GCNConv({inputs}, {outputs})", "Kipf and Welling, ICLR 2017"),
-        _pyg(
-            "gat",
-            "GATConv({inputs}, {per_head}, heads={heads}, dropout={dropout})",
-            "Velickovic et al., ICLR 2018",
-            settings={"heads": 1, "dropout": 0.0},
-        ),
-        _pyg(
-            "gatv2",
-            "GATv2Conv({inputs}, {per_head}, heads={heads}, dropout={dropout})",
-            "Brody et al., ICLR 2022",
-            settings={"heads": 1, "dropout": 0.0},
-        ),
-        _pyg(
-            "transformer",
-            "TransformerConv({inputs}, {per_head}, heads={heads}, dropout={dropout})",
-            "Shi et al., IJCAI 2021",
-            settings={"heads": 1, "dropout": 0.0},
-        ),
+        _pyg("gcn", "GCNConv({inputs}, {outputs})", "Kipf and Welling, ICLR 2017", weighted=True),
+        _attention("gat", "GATConv", "Velickovic et al., ICLR 2018"),
+        _attention("gatv2", "GATv2Conv", "Brody et al., ICLR 2022"),
+        _attention("transformer", "TransformerConv", "Shi et al., IJCAI 2021"),
         _pyg(
             "sage",
             "SAGEConv({inputs}, {outputs}, aggr={aggr})",
             "Hamilton et al., NeurIPS 2017",
             settings={"aggr": "mean"},
         ),
-        _pyg("gin", f"GINConv({_LINEAR})", "Xu et al., ICLR 2019 (one linear map in place of the MLP)"),
-        _pyg(
-            "gin-mlp",
-            "GINConv(torch.nn.Sequential("
-            "torch.nn.Linear({inputs}, {outputs}), torch.nn.ReLU(), torch.nn.Linear({outputs}, {outputs})))",
-            "Xu et al., ICLR 2019",
-        ),
+        _gin("gin", _LINEAR, "Xu et al., ICLR 2019 (one linear map in place of the MLP)"),
+        _gin("gin-mlp", _MLP, "Xu et al., ICLR 2019"),
         _pyg(
             "graph",
             "GraphConv({inputs}, {outputs}, aggr={aggr})",
             "Morris et al., AAAI 2019",
             settings={"aggr": "add"},
+            weighted=True,
         ),
-        _pyg("cheb", "ChebConv({inputs}, {outputs}, K={K})", "Defferrard et al., NeurIPS 2016", settings={"K": 2}),
-        _pyg("arma", "ARMAConv({inputs}, {outputs})", "Bianchi et al., TPAMI 2021"),
-        _pyg("tag", "TAGConv({inputs}, {outputs}, K={K})", "Du et al., arXiv 1710.10370", settings={"K": 2}),
-        _pyg("sg", "SGConv({inputs}, {outputs}, K={K})", "Wu et al., ICML 2019", settings={"K": 2}),
+        _pyg(
+            "cheb",
+            "ChebConv({inputs}, {outputs}, K={K})",
+            "Defferrard et al., NeurIPS 2016",
+            settings={"K": 2},
+            weighted=True,
+        ),
+        _pyg("arma", "ARMAConv({inputs}, {outputs})", "Bianchi et al., TPAMI 2021", weighted=True),
+        _pyg(
+            "tag",
+            "TAGConv({inputs}, {outputs}, K={K})",
+            "Du et al., arXiv 1710.10370",
+            settings={"K": 2},
+            weighted=True,
+        ),
+        _pyg("sg", "SGConv({inputs}, {outputs}, K={K})", "Wu et al., ICML 2019", settings={"K": 2}, weighted=True),
         Operator("fc", _LINEAR, "a linear map of each node", call="{self}({x})"),
         Operator(
             "skip",
@@ -153,12 +195,17 @@ OPERATORS: dict[str, Operator] = {
 }
 
 
+_TAKEN = ("inputs", "outputs", "per_head", "edge_features", "edge_dim")
+
+
 def operator(name: str, **settings: Any) -> Callable[[C], C]:
     """Class decorator: makes a user's own layer an operator that spaces can name.
 
     The class is a ``torch.nn.Module`` constructed as ``Layer(inputs, outputs, **settings)`` and called as
     ``layer(x, edge_index)`` with ``x`` of shape ``[nodes, inputs]``; it returns ``[nodes, outputs]``. ``settings`` are
-    the keyword arguments that a network may give, with their defaults.
+    the keyword arguments that a network may give, with their defaults. A layer whose ``forward`` has an argument
+    ``edge_weight``, ``[edges]``, is given it where edges have one; likewise ``edge_attr``, ``[edges, edge_dim]``, and
+    such a layer is constructed with the keyword argument ``edge_dim`` there.
 
         @operator("mean-pool", power=1)
         class MeanPool(torch.nn.Module): ...
@@ -173,16 +220,36 @@ def operator(name: str, **settings: Any) -> Callable[[C], C]:
             raise BadInput(f"an operator's name is made of letters, digits, '-' and '_'; got {name!r}")
         if not isinstance(cls, type):
             raise BadInput(f"an operator is a torch.nn.Module class; got {cls!r}")
-        if bad := [key for key in settings if not key.isidentifier() or key in ("inputs", "outputs", "per_head")]:
+        if bad := [
+            key
+            for key in settings
+            if not key.isidentifier() or key in ("inputs", "outputs", "per_head", "edge_features", "edge_dim")
+        ]:
             raise BadInput(f"operator {name!r}: {bad[0]!r} cannot be the name of a setting")
         if name in OPERATORS and not _redefined(cls, OPERATORS[name].printed):
             raise BadInput(f"there is an operator {name!r} already; give yours another name")
         arguments = "".join(f", {key}={{{key}}}" for key in settings)
-        construct = f"{cls.__name__}({{inputs}}, {{outputs}}{arguments})"
-        OPERATORS[name] = Operator(name, construct, "user's own", settings=settings, printed=cls)
+        construct = f"{cls.__name__}({{inputs}}, {{outputs}}{arguments}"
+        heard = _arguments(cls)
+        OPERATORS[name] = Operator(
+            name,
+            f"{construct})",
+            "user's own",
+            settings=settings,
+            printed=cls,
+            weighted="edge_weight" in heard,
+            attributed=f"{construct}, edge_dim={{edge_features}})" if "edge_attr" in heard else None,
+            by_name=True,
+        )
         return cls
 
     return register
+
+
+def _arguments(cls: type) -> tuple[str, ...]:
+    """Names of the arguments of a layer's forward pass."""
+    forward = getattr(cls, "forward", None)
+    return tuple(signature(forward).parameters) if callable(forward) else ()
 
 
 def _redefined(cls: type, old: type | str | None) -> bool:

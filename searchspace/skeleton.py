@@ -107,7 +107,7 @@ def graph_counts(made: Skeleton) -> dict[str, Mapping[str, float]]:
 def _name(step: Step) -> str:
     if step.kind == "operator":
         return step.name or step.label
-    return f"{step.name} readout" if step.kind == "readout" else step.kind
+    return f"{step.name} {step.kind}" if step.kind in ("readout", "decoder") else step.kind
 
 
 def _plain(step: Step) -> str:

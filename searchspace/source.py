@@ -31,7 +31,10 @@ _loaded: dict[str, ModuleType] = {}
 SHAPES = {
     "x": "node features, [nodes, {features}]",
     "edge_index": "[2, edges], sources in row 0 and targets in row 1",
+    "edge_weight": "[edges]",
+    "edge_attr": "edge features, [edges, {edge_features}]",
     "batch": "[nodes], the graph that each node belongs to",
+    "edge_label_index": "the pairs of nodes to score, [2, links]",
 }
 
 
@@ -46,7 +49,7 @@ def trace(architecture: Any, task: Task) -> tuple[Network, Value]:
             f"{type(architecture).__name__} describes no network: give the class a method network(self, net) that "
             "returns the node embeddings"
         )
-    net = Network(task, getattr(architecture, "readout", "mean"))
+    net = Network(task, getattr(architecture, "readout", "mean"), getattr(architecture, "decoder", "mlp"))
     value = architecture.network(net)
     if not isinstance(value, Value):
         raise BadInput(f"{type(architecture).__name__}.network must return a value of the network; got {value!r}")
@@ -65,7 +68,8 @@ def source(architecture: Any, task: Task) -> str:
     imports, definitions = _surroundings(net)
     made = [f"        self.{s.attribute} = {s.construct}" for s in net.steps if s.construct]
     arguments = ", ".join(f"{name}: torch.Tensor" for name in task.inputs)
-    shapes = "".join(f"    {name}: {SHAPES[name].format(features=task.features)}\n" for name in task.inputs)
+    widths = {"features": task.features, "edge_features": task.edge_features}
+    shapes = "".join(f"    {name}: {SHAPES[name].format(**widths)}\n" for name in task.inputs)
     items = {"node": "nodes", "graph": "graphs", "link": "links"}[task.level]
     kind = {"multiclass": "class scores", "multilabel": "label scores", "regression": "values"}[task.target]
     head = (

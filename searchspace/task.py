@@ -2,15 +2,15 @@
 
 Every task is lists of batches, one list per split: node classification on one graph is a single batch shared by
 the three splits with another ``index`` each; inductive tasks hold other graphs per split; graph-level tasks hold
-collated graphs; link prediction scores the node pairs of ``edge_label_index``. Whoever trains, ranks or builds a
-supernet sees only this.
+collated graphs; link prediction scores the node pairs of ``edge_label_index``, of which training draws the absent
+ones anew in every epoch. Whoever trains, ranks or builds a supernet sees only this.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -87,10 +87,13 @@ class Task:
         split: how the items were divided, in the words of ``--split``.
         identity: hash of the data, so that a run is never resumed on other data.
         edge_features: width of ``edge_attr``; 0 where there is none.
+        edge_weights: whether edges have an ``edge_weight``.
+        classes: names of the classes, or of the yes/no questions or numbers; empty where they have none.
         transforms: what was done to the raw graph and must be done to a new one: ``row-normalise``, ``undirected``,
             ``one-hot degree``.
         notes: what the user should know of how the data was read (repairs, added features).
         train, valid, test: the batches.
+        folds: for cross-validation, a task for each fold, of which this one is the first; their mean counts.
     """
 
     name: str
@@ -102,11 +105,14 @@ class Task:
     split: str
     identity: str
     edge_features: int = 0
+    edge_weights: bool = False
+    classes: tuple[str, ...] = ()
     transforms: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     train: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
     valid: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
     test: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
+    folds: tuple[Task, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, allowed in (("level", get_args(Level)), ("target", get_args(Target))):
@@ -116,7 +122,13 @@ class Task:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the arguments of a generated module's ``forward``, in order."""
-        return ("x", "edge_index", "batch") if self.level == "graph" else ("x", "edge_index")
+        there = {
+            "edge_weight": self.edge_weights,
+            "edge_attr": self.edge_features > 0,
+            "batch": self.level == "graph",
+            "edge_label_index": self.level == "link",
+        }
+        return ("x", "edge_index", *(name for name, is_there in there.items() if is_there))
 
     def batches(self, split: Split) -> tuple[Batch, ...]:
         return {"train": self.train, "valid": self.valid, "test": self.test}[split]
@@ -128,8 +140,12 @@ class Task:
         def move(tensor: Tensor) -> Tensor:
             return moved.setdefault(id(tensor), tensor.to(device))
 
-        train, valid, test = (tuple(batch.map(move) for batch in self.batches(split)) for split in SPLITS)
-        return replace(self, train=train, valid=valid, test=test)
+        return self.map(lambda batch: batch.map(move))
+
+    def map(self, f: Callable[[Batch], Batch]) -> Task:
+        """The task with ``f`` applied to each of its batches, and to those of its folds."""
+        train, valid, test = (tuple(map(f, self.batches(split))) for split in SPLITS)
+        return replace(self, train=train, valid=valid, test=test, folds=tuple(fold.map(f) for fold in self.folds))
 
     def describe(self) -> dict[str, Any]:
         """The description alone, ready for JSON."""
@@ -137,5 +153,7 @@ class Task:
 
     def fingerprint(self) -> str:
         """A short hash that changes when the data, its splits, the target or the metric do."""
-        text = json.dumps({k: v for k, v in self.describe().items() if k != "notes"}, sort_keys=True)
+        later = {"edge_weights": False, "classes": ()}  # fields that runs of earlier versions did not have
+        described = {k: v for k, v in self.describe().items() if k != "notes" and later.get(k, ...) != v}
+        text = json.dumps(described, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

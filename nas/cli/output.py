@@ -31,6 +31,11 @@ WORDS = {
 }
 """What numbers are called in a heading, where their names are short."""
 
+task_option = click.option(
+    "--task",
+    type=click.Choice(["auto", "node", "graph", "link"]),
+    help="What is predicted: node, graph, or link, which hides links of one graph.  [default: what the labels say]",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 runs_option = click.option(
     "--runs", metavar="DIR", help="Folder of all runs.  [default: $NAS_RUNS, else runs]", type=click.Path()

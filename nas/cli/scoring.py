@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli.output import stderr
+from nas.cli.output import stderr, task_option
 from nas.searchspace.errors import BadInput
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def data_options(command: Any) -> Any:
                 "files you trust.",
             ),
             click.option("--metric", help="What validation is measured by.  [default: by task]"),
+            task_option,
             click.option(
                 "--split", help="public, given, random, random:TRAIN,VALID (per class) or fold:K.  [default: by data]"
             ),

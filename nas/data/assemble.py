@@ -9,11 +9,12 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.utils import is_undirected
+from torch_geometric.utils import is_undirected, to_undirected
 
 from nas.data import checks, splits
 from nas.data.collate import collate, offsets, select
 from nas.data.features import node_features
+from nas.data.links import divide_links
 from nas.data.targets import interpret, labels_of, level_of
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
@@ -43,23 +44,30 @@ def assemble(
     split: str | None = None,
     seed: int = 0,
     metric: str | None = None,
+    task: str = "auto",
     notes: Sequence[str] = (),
     transforms: Sequence[str] = (),
 ) -> Task:
-    """A task on one graph (its nodes), on a list of graphs (the graphs), or on graphs for each split.
+    """A task on one graph (its nodes or its links), on a list of graphs (the graphs), or on graphs for each split.
 
     Args:
+        task: ``node``, ``graph`` or ``link``: what is predicted. ``auto`` is what the labels say, and links where
+            there are none.
         notes, transforms: what was done to the graphs before they came here, see ``Task``.
 
     Raises:
         BadInput: if anything is wrong with the data, the split or the metric.
     """
+    if task == "link" or (task == "auto" and _unlabelled(data)):
+        return _links(data, name, split, seed, metric, task, notes, transforms)
     if isinstance(data, Mapping):
         checked, parts, word = _given_graphs(data, name, split)
         found: tuple[str, ...] = ()
     else:
         checked = check(list(data), [name] if len(data) == 1 else [f"graph {i} of {name}" for i in range(len(data))])
         parts, word, found = (_nodes if checked.level == "node" else _graphs)(data, checked, name, split, seed)
+    if task not in ("auto", checked.level):
+        raise BadInput(f"the labels of {name} are those of {checked.level}s, so the task cannot be {task}")
     train = torch.cat([batch.y for batch in parts["train"]])
     checks.learnable(train, name)
     first = parts["train"][0]
@@ -78,9 +86,81 @@ def assemble(
         split=word,
         identity=identity(parts),
         edge_features=0 if first.edge_attr is None else first.edge_attr.size(1),
+        edge_weights=first.edge_weight is not None,
+        classes=_named(data, outputs, name),
         transforms=(*transforms, *checked.transforms),
         notes=(*notes, *checked.notes, *found),
-        **parts,
+        train=parts["train"],
+        valid=parts["valid"],
+        test=parts["test"],
+    )
+
+
+def _unlabelled(data: Sequence[Data] | Mapping[str, Sequence[Data]]) -> bool:
+    """Whether this is one graph without any label."""
+    return not isinstance(data, Mapping) and len(data) == 1 and isinstance(data[0], Data) and data[0].y is None
+
+
+def _named(data: Sequence[Data] | Mapping[str, Sequence[Data]], outputs: int, where: str) -> tuple[str, ...]:
+    """Names of what is predicted, where the graphs bring them as ``class_names``."""
+    graphs = [graph for part in data.values() for graph in part] if isinstance(data, Mapping) else data
+    names = tuple(map(str, getattr(graphs[0], "class_names", None) or ()))
+    if len(names) < outputs and names:
+        raise BadInput(f"{where}: class_names names {len(names)} of {outputs} classes; name all of them")
+    return names[:outputs]
+
+
+def _links(
+    data: Sequence[Data] | Mapping[str, Sequence[Data]],
+    name: str,
+    split: str | None,
+    seed: int,
+    metric: str | None,
+    task: str,
+    notes: Sequence[str],
+    transforms: Sequence[str],
+) -> Task:
+    """The task of finding hidden links of one graph."""
+    if isinstance(data, Mapping) or len(data) != 1 or not isinstance(data[0], Data):
+        raise BadInput(f"links are predicted in one graph; {name} is not a single torch_geometric Data")
+    said = [] if task == "link" else ["there are no labels, so hidden links are predicted"]
+    graph, found = data[0], list[str]()
+    nodes = checks.node_count(graph, 0)
+    edges = checks.edges(graph.edge_index, nodes, name)
+    (x,) = node_features([graph], [nodes], [edges], [name], found)
+    more, ways = _edge_data(graph, edges, name), list[str]()
+    if not is_undirected(edges, num_nodes=nodes):
+        keys = list(more)
+        edges, values = to_undirected(edges, [more[key] for key in keys], num_nodes=nodes, reduce="mean")
+        more = dict(zip(keys, values, strict=True))
+        ways.append("undirected")
+        found.append("the graph is directed: its edges were made to go both ways, and links have no direction")
+    if (loops := edges[0] == edges[1]).any():
+        edges, more = edges[:, ~loops], {key: value[~loops] for key, value in more.items()}
+        found.append(f"{int(loops.sum())} self-loops were left out")
+    made = divide_links(edges, nodes, splits.parse(split or "random"), seed, name)
+    if graph.x is None:  # from visible edges alone, or the degree would tell of hidden links
+        (x,) = node_features([graph], [nodes], [edges[:, made.visible]], [name], [])
+        ways.append("one-hot degree")
+    seen, more = edges[:, made.visible], {key: value[made.visible] for key, value in more.items()}
+    whole = Batch(x, seen, made.y["train"], **more)
+    parts: Parts = {s: (replace(whole, y=made.y[s], edge_label_index=made.pairs[s]),) for s in SPLITS}
+    return Task(
+        name=name,
+        level="link",
+        target="multilabel",
+        features=x.size(1),
+        outputs=1,
+        metric=resolve_metric(metric, "multilabel").name,
+        split="random",
+        identity=identity(parts),
+        edge_features=more["edge_attr"].size(1) if "edge_attr" in more else 0,
+        edge_weights="edge_weight" in more,
+        transforms=(*transforms, *ways),
+        notes=(*notes, *said, *found),
+        train=parts["train"],
+        valid=parts["valid"],
+        test=parts["test"],
     )
 
 
@@ -118,10 +198,6 @@ def check(graphs: list[Data], names: list[str]) -> Checked:
         notes.append(
             "edges go one way and so do messages; make them go both ways with PyG's ToUndirected if they should"
         )
-    if whole.edge_attr is not None:
-        notes.append("edge features are not used yet")
-    if whole.edge_weight is not None:
-        notes.append("edge weights are not used yet")
     transforms = ("one-hot degree",) if graphs[0].x is None else ()
     return Checked(batches, whole, level, target, transforms, tuple(dict.fromkeys(notes)))
 
@@ -156,13 +232,14 @@ def _nodes(data: Sequence[Data], checked: Checked, name: str, split: str | None,
         indices = splits.from_masks(masks, plan, name)
         used = torch.unique(torch.cat(list(indices.parts().values())))
     else:
-        indices, used = None, torch.arange(len(y))
+        labelled = getattr(data[0], "labelled", None)  # readers say so of graphs some of whose nodes have no label
+        indices, used = None, torch.arange(len(y)) if labelled is None else labelled.nonzero().flatten()
     classes = None
     if checked.target == "multiclass":
         checks.classes(y[used], name)
-        classes = y
+        classes = y[used]
     if indices is None:
-        indices = splits.divide(plan, len(y), classes, seed, SHARES["node"])
+        indices = splits.divide(plan, len(used), classes, seed, SHARES["node"]).of(used)
     parts = indices.parts()
     checks.apart(parts, "nodes", name)
     return {s: (replace(graph, y=y[rows], index=rows),) for s, rows in parts.items()}, str(plan), indices.notes

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from nas.data.collate import offsets
+from nas.data.links import with_fresh_pairs
 from nas.evaluation.engine.minibatch import chosen
 from nas.evaluation.portions.sampling import Portioned
 from nas.searchspace.recipe import Recipe
@@ -17,13 +18,17 @@ GRAPHS_AT_ONCE = 512
 
 
 def steps(task: Task, recipe: Recipe, shuffle: torch.Generator) -> Iterator[Batch]:
-    """The batches of one epoch of training: graphs are shuffled into mini-batches, everything else comes as it is."""
+    """The batches of one epoch of training.
+
+    Graphs are shuffled into mini-batches, and links come with other pairs without one every time; everything else
+    comes as it is.
+    """
     for batch in task.train:
         if isinstance(batch, Portioned):
             yield from batch.steps(shuffle)
             continue
         if task.level != "graph":
-            yield batch
+            yield with_fresh_pairs(batch, shuffle) if task.level == "link" else batch
             continue
         at = _known(batch).at
         order = torch.randperm(len(batch.y), generator=shuffle).to(batch.y.device)

@@ -91,8 +91,15 @@ def _program(model: torch.nn.Module, task: Task, path: Path) -> str | None:
     """Write the ``torch.export`` program; a string says why it could not be made."""
     from torch.export import Dim, save
 
-    nodes, edges = Dim("nodes", min=2), Dim("edges", min=2)
-    shapes = {"x": {0: nodes}, "edge_index": {1: edges}, "batch": {0: nodes}}
+    nodes, edges, links = Dim("nodes", min=2), Dim("edges", min=2), Dim("links", min=2)
+    shapes = {
+        "x": {0: nodes},
+        "edge_index": {1: edges},
+        "edge_weight": {0: edges},
+        "edge_attr": {0: edges},
+        "batch": {0: nodes},
+        "edge_label_index": {1: links},
+    }
     try:
         with _silence(), torch.no_grad():
             program = torch.export.export(
@@ -139,6 +146,13 @@ def _knot(task: Task) -> tuple[Tensor, ...]:
 
 
 def _arguments(task: Task, edge_index: Tensor, batch: Tensor) -> tuple[Tensor, ...]:
-    x = torch.rand(len(batch), task.features, generator=torch.Generator().manual_seed(0))
-    made = {"x": x, "edge_index": edge_index, "batch": batch}
+    rng, edges = torch.Generator().manual_seed(0), edge_index.size(1)
+    made = {
+        "x": torch.rand(len(batch), task.features, generator=rng),
+        "edge_index": edge_index,
+        "edge_weight": torch.rand(edges, generator=rng),
+        "edge_attr": torch.rand(edges, task.edge_features, generator=rng),
+        "batch": batch,
+        "edge_label_index": torch.stack([torch.arange(len(batch)), torch.arange(len(batch)).roll(3)])[:, 1:],
+    }
     return tuple(made[name] for name in task.inputs)

@@ -23,8 +23,9 @@ def check_fits(space: Space[Any], task: Task) -> None:
         BadInput: if none works, with the reason of the last one.
     """
     rng = random.Random(0)
-    batch = _corner(task.train[0])
-    wanted = (int(batch.batch[-1]) + 1 if batch.batch is not None else len(batch.x), task.outputs)
+    batch = _corner(task, task.train[0])
+    items = int(batch.batch[-1]) + 1 if batch.batch is not None else len(batch.x)
+    wanted = (items if batch.edge_label_index is None else batch.edge_label_index.size(1), task.outputs)
     for _ in range(SAMPLES):
         architecture = space.sample(rng)
         try:
@@ -43,7 +44,7 @@ def check_fits(space: Space[Any], task: Task) -> None:
     )
 
 
-def _corner(batch: Batch) -> Batch:
+def _corner(task: Task, batch: Batch) -> Batch:
     """The first nodes of a batch with the edges among them."""
     keep = (batch.edge_index < NODES).all(dim=0)
     return Batch(
@@ -51,4 +52,7 @@ def _corner(batch: Batch) -> Batch:
         edge_index=batch.edge_index[:, keep],
         y=batch.y[:0],
         batch=None if batch.batch is None else batch.batch[:NODES],
+        edge_weight=None if batch.edge_weight is None else batch.edge_weight[keep],
+        edge_attr=None if batch.edge_attr is None else batch.edge_attr[keep],
+        edge_label_index=None if task.level != "link" else torch.arange(len(batch.x[:NODES])).expand(2, -1),
     )

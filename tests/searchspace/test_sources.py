@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from nas.searchspace import BadInput, Network, Space, Task, Value, architecture, choice, constant
-from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUTS
+from nas.searchspace.elements import ACTIVATIONS, DECODERS, NORMALISATIONS, READOUTS
 from nas.searchspace.source import load, module, source, trace
 from nas.searchspace.spaces.registry import SPACES, find
 from tests.searchspace.declared import GRAPH, NODE, TASKS, Flat, Layer, features, graph
@@ -318,10 +318,12 @@ def test_a_space_without_a_network() -> None:
         source(Layer(conv="gcn", heads=None), NODE)
 
 
-def test_levels_without_a_head() -> None:
-    link = Task("t", "link", "multilabel", 5, 1, "auc", "", "")
-    with pytest.raises(BadInput, match="no search space has a head for link-level tasks yet; node and graph levels"):
-        find("agnn").for_task(link)
+def test_link_tasks_add_a_decoder_once() -> None:
+    link = Task("t", "link", "multilabel", 5, 1, "roc-auc", "", "")
+    space = Space(Flat)
+    bound = space.for_task(link)
+    assert bound.size() == space.size() * len(DECODERS)
+    assert bound == space.for_task(link) == bound.for_task(link)
 
 
 def test_graph_tasks_add_a_readout_once() -> None:

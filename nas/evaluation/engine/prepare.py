@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor
@@ -34,7 +33,7 @@ def prepare(task: Task) -> Task:
             edges[key] = Edges.of(edge_index, Whole(edge_index, batch.x.size(0), x))
         return replace(batch, x=x, edge_index=edges[key])
 
-    return _changed(task, prepared)
+    return task.map(prepared)
 
 
 def complete(task: Task) -> None:
@@ -52,15 +51,10 @@ def complete(task: Task) -> None:
 
 def without_preparation(task: Task) -> Task:
     """The same task with ordinary tensors, as an exported module meets them."""
-    return _changed(task, lambda b: replace(b, x=plain(b.x), edge_index=b.edge_index.as_subclass(Tensor)))
+    return task.map(lambda b: replace(b, x=plain(b.x), edge_index=b.edge_index.as_subclass(Tensor)))
 
 
 def _sparse_where_it_pays(x: Tensor) -> Tensor:
     if isinstance(x, SparseFeatures) or x.count_nonzero() >= DENSEST * x.numel():
         return x
     return SparseFeatures.of(x)
-
-
-def _changed(task: Task, change: Callable[[Batch], Batch]) -> Task:
-    train, valid, test = (tuple(map(change, task.batches(split))) for split in SPLITS)
-    return replace(task, train=train, valid=valid, test=test)

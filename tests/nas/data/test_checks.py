@@ -38,7 +38,6 @@ def with_value(shape, place, value) -> torch.Tensor:
         ({"x": with_value((12, 3), 5, float("inf"))}, "x has 3 NaN or infinite values, first in row 5"),
         ({"x": torch.zeros(11, 3), "num_nodes": 12}, r"x must have the shape \[12 nodes, features\]; it has \[11, 3\]"),
         ({"x": torch.zeros(12, 3, dtype=torch.complex64)}, "x must hold real numbers"),
-        ({"y": None}, "has no y; give a label"),
         ({"y": torch.zeros(5, dtype=torch.long)}, "y has 5 rows; expected one row for each of its 12 nodes"),
         ({"y": torch.arange(12) - 2}, "2 labels are negative, first -2 at item 0"),
         ({"y": torch.arange(12) * 1000}, "labels out of range: label 11000 at item 11, of 12 items"),

@@ -158,10 +158,9 @@ def test_repairs_are_noted(ring):
     assert "no edges" in notes(edge_index=torch.empty(2, 0, dtype=torch.long))
     assert "from int64 to float32" in notes(x=torch.ones(12, 2, dtype=torch.long))
     assert "edges go one way" in notes(edge_index=torch.tensor([[0], [1]]))
-    assert "edge features are not used yet" in notes(edge_attr=torch.ones(24, 4))
-    assert "edge weights are not used yet" in notes(edge_weight=torch.ones(24))
     assert "class 2 has 1 of 12 items" in notes(y=torch.tensor([0, 1] * 5 + [0, 2]))
     assert load(ring(edge_attr=torch.ones(24, 4))).edge_features == 4
+    assert load(ring(edge_weight=torch.ones(24))).inputs == ("x", "edge_index", "edge_weight")
     assert load(ring(x=torch.ones(12))).features == 1
     assert torch.equal(load(ring(x=torch.eye(12).to_sparse())).train[0].x, torch.eye(12))
 
