@@ -41,7 +41,7 @@ class Settings:
     """The settings of one search.
 
     Attributes:
-        data: name of a data set, see ``nas datasets``.
+        data: name of a data set, see ``nas datasets``; or the path of a file or folder, or ``ogb:NAME``.
         data_root: folder with the data sets; without it the environment variable ``NAS_DATA`` or the cache.
         split: how the items are divided; None takes the data set's custom.
         split_seed: seed of a random split.
@@ -127,8 +127,9 @@ class Settings:
     keep: int = 5
 
     def __post_init__(self) -> None:
-        if isinstance(self.data_root, os.PathLike):
-            object.__setattr__(self, "data_root", os.fspath(self.data_root))
+        for name in ("data", "data_root"):
+            if isinstance(getattr(self, name), os.PathLike):
+                object.__setattr__(self, name, os.fspath(getattr(self, name)))
         object.__setattr__(self, "objectives", _names(self.objectives))
         object.__setattr__(self, "controller_options", _options(self.controller_options))
         texts = ("data", "space", "controller", "device", "fidelity", "evaluator", "batches", "precision", "choose")

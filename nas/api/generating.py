@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.api.searching import label
+from nas.api.searching import data_label, label
 from nas.searchspace.errors import BadInput
 from nas.settings import Settings
 from nas.study.folder import runs_root
@@ -71,7 +71,7 @@ def generate(
         raise BadInput(f"steps must be a whole number, 1 or more; got {steps!r}")
     if scale is not None and not (isinstance(scale, int | float) and 0 < scale < math.inf):
         raise BadInput(f"scale must be a number above 0; got {scale!r}")
-    made = Settings.of({"data": label(data), "space": label(space), "controller": "random", **settings})
+    made = Settings.of({"data": data_label(data), "space": label(space), "controller": "random", **settings})
     plan = make_plan(made, data=data, space=space)
     told = told or (lambda what, done, total: None)
     wanted = Wanted(
@@ -138,7 +138,7 @@ def pretrain(
         raise BadInput(
             "predictors are learned from a table or from runs, and written into a folder: give to, and one of the two"
         )
-    made = Settings.of({"data": label(data), "space": label(space), "controller": "random", **settings})
+    made = Settings.of({"data": data_label(data), "space": label(space), "controller": "random", **settings})
     plan = make_plan(made, data=data, space=space)
     told = told or (lambda what, done, total: None)
     folder = None if to is None else Path(to)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nas.api.searching import label
+from nas.api.searching import data_label, label
 from nas.evaluation.proxies import names as all_proxies
 from nas.ranking import correlation as correlations
 from nas.ranking import ranking as rankings
@@ -145,7 +145,7 @@ def _settings(data: Any, space: Any, settings: Mapping[str, Any]) -> Settings:
     Raises:
         BadInput: for what is no setting, or does not fit.
     """
-    made = Settings.of({"data": label(data), "space": label(space), "controller": "random", **settings})
+    made = Settings.of({"data": data_label(data), "space": label(space), "controller": "random", **settings})
     if made.table is not None:
         raise BadInput("table is a setting of nas search and nas compare: proxies score networks on the data itself")
     return made

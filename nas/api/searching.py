@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nas.data.naming import absolute
 from nas.result import Result
 from nas.searchspace.errors import NasError
 from nas.settings import Settings
@@ -33,7 +34,8 @@ def search(
     """Search for the best architecture.
 
     Args:
-        data: name of a data set, or a torch_geometric ``Data``, ``Dataset``, list of graphs, or dict of splits.
+        data: name of a data set, path of a file or folder, ``ogb:NAME``, or a torch_geometric ``Data``, ``Dataset``,
+            list of graphs or dict of splits, or a NetworkX graph.
         space: name of a search space, ``file.py:Class``, or a class decorated with ``@architecture``; by default
             ``design``, or that of the table.
         controller: name of a controller, a controller class, or any ``optuna.samplers.BaseSampler``.
@@ -52,7 +54,7 @@ def search(
     """
     made = Settings.of(
         {
-            "data": label(data),
+            "data": data_label(data) if settings.get("table") is None else label(data),
             "space": "" if space is None else label(space),
             "controller": label(controller),
             "trials": 50 if trials is None and seconds is None else trials,
@@ -133,6 +135,11 @@ def run_on(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Res
 def _see_through(plan: Plan, folder: RunFolder, search: Search) -> Result:
     search.run(plan.executor())
     return Result(plan, folder, search.records)
+
+
+def data_label(data: Any) -> str:
+    """What the settings say of data: a path in full, for a run is opened from other folders too."""
+    return absolute(data) if isinstance(data, str | os.PathLike) else label(data)
 
 
 def label(value: Any) -> str:

@@ -17,6 +17,7 @@ from nas.cli.output import (
     result_json,
     runs_option,
     stderr,
+    task_option,
     working,
 )
 from nas.searchspace.errors import BadInput, RunError
@@ -31,7 +32,11 @@ TOP = 10
 
 
 @click.command()
-@click.option("--data", help="Name of a data set; see nas datasets.  [default: digits]")
+@click.option(
+    "--data",
+    help="Name of a data set (see nas datasets), a .pt or .npz file, a folder with nodes.csv and edges.csv, or "
+    "ogb:NAME; nas inspect says how it is understood.  [default: digits]",
+)
 @click.option(
     "--space",
     help="Name of a search space (see nas spaces) or FILE.py:CLASS; with quantised: in front its networks compute with "
@@ -63,6 +68,7 @@ TOP = 10
     "given several times: --objective accuracy --objective -params.  [default: the task's metric]",
 )
 @click.option("--metric", help="What validation selects by.  [default: by task]")
+@task_option
 @click.option("--split", help="public, given, random, random:TRAIN,VALID (per class) or fold:K.  [default: by data]")
 @click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
 @click.option("--seed", type=int, help="Seed of everything else.  [default: 0]")
@@ -165,8 +171,11 @@ def search(config: str | None, name: str | None, runs: str | None, as_json: bool
         _pretrained(flags, given)
     given |= {key: value for key, value in flags.items() if value not in (None, ())}
 
+    from nas.data.naming import absolute
     from nas.settings import Settings
 
+    if isinstance(given.get("data"), str) and given.get("table") is None:
+        given["data"] = absolute(given["data"])
     settings = Settings.of(given)
 
     from nas.study.folder import RunFolder, runs_root

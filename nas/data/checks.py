@@ -11,6 +11,8 @@ from torch_geometric.data import Data
 from nas.searchspace.errors import BadInput
 
 MASKS = {"train": "train_mask", "valid": "val_mask", "test": "test_mask"}
+BELIEVED = 100_000
+"""Isolated nodes that are believed without a row for each."""
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -28,12 +30,32 @@ def tensor(value: Any, what: str, where: str) -> Tensor:
 def node_count(data: Data, rows_of_y: int) -> int:
     """Nodes of a graph: what it says, else rows of its features, else of its labels, else what the edges name."""
     if "num_nodes" in data:
-        return int(data.num_nodes or 0)
+        nodes = int(data.num_nodes or 0)
+        if nodes != rows_of_y and (data.x is None or nodes != len(data.x)):
+            believable(nodes, data.edge_index)
+        return nodes
     if data.x is not None:
         return int(data.x.size(0))
     if rows_of_y > 1 or data.edge_index is None:
         return rows_of_y
-    return int(data.edge_index.max()) + 1 if data.edge_index.numel() else 1
+    index = tensor(data.edge_index, "edge_index", "the graph")
+    nodes = int(index.max()) + 1 if index.numel() else 1
+    believable(nodes, index)
+    return nodes
+
+
+def believable(nodes: int, edge_index: Any) -> None:
+    """Refuse a number of nodes that neither rows nor edges stand behind, before anything of that size is made.
+
+    Raises:
+        BadInput: if there are more than 100 nodes for each end of an edge, and many.
+    """
+    ends = edge_index.numel() if isinstance(edge_index, Tensor) else 0
+    if nodes > BELIEVED + 100 * ends:
+        raise BadInput(
+            f"there are {nodes:,} nodes by their highest number, without features or labels, and {ends // 2:,} edges; "
+            "number the nodes 0, 1, 2, ... without gaps, or give each of them features"
+        )
 
 
 def edges(value: Any, nodes: int, where: str) -> Tensor:

@@ -6,28 +6,36 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nas.data.catalogue import Entry, find
+from nas.data.catalogue import CATALOGUE, Entry, find
+from nas.data.naming import OGB, is_path, unknown_name
 from nas.searchspace.errors import BadInput
+from nas.searchspace.registry import unknown
 from nas.searchspace.task import Task
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, Dataset
 
+    from nas.data.readers import Read
+
+TASKS = ("auto", "node", "graph", "link")
+
 
 def load(
-    data: str | Data | Dataset | Sequence[Data] | Mapping[str, Sequence[Data]],
+    data: str | os.PathLike[str] | Data | Dataset | Sequence[Data] | Mapping[str, Sequence[Data]] | Any,
     *,
     root: str | os.PathLike[str] | None = None,
     split: str | None = None,
     seed: int = 0,
     metric: str | None = None,
+    task: str = "auto",
 ) -> Task:
     """Read, check and divide a data set.
 
     Args:
-        data: a name of the catalogue in upper or lower case; a PyG ``Data`` whose nodes are labelled; a PyG
-            ``Dataset`` or list of graphs, labelled each or, if there is only one, by node; or a dict from ``train``,
-            ``valid`` and ``test`` to graphs.
+        data: a name of the catalogue in upper or lower case; the path of a ``.pt`` or ``.npz`` file, or of a folder
+            with ``nodes.csv`` and ``edges.csv``, see ``nas.data.readers``; ``ogb:NAME``; a NetworkX graph or a list of
+            them; a PyG ``Data`` whose nodes are labelled; a PyG ``Dataset`` or list of graphs, labelled each or, if
+            there is only one, by node; or a dict from ``train``, ``valid`` and ``test`` to graphs.
         root: folder with raw files, only read; else ``NAS_DATA``; else PyG downloads to the user's cache folder.
         split: ``public`` (of Planetoid), ``given`` (masks in the data), ``random`` (stratified, 60/20/20 of nodes,
             80/10/10 of graphs), ``random:T,V`` (T training and V validation items of each class, the rest tests) or
@@ -35,31 +43,76 @@ def load(
             None is the data set's customary one, else given masks, else ``random``.
         seed: of random splits.
         metric: see ``nas.metrics``; None is the customary one.
+        task: what is predicted: ``node``, ``graph`` or ``link``; ``auto`` is what the labels say, and links where
+            one graph has none. Links are those of one graph, hidden at random.
 
     Raises:
         BadInput: if the name, split or metric is unknown or unfit, or the data are.
         RunError: if the files are nowhere and cannot be downloaded.
     """
-    if isinstance(data, str):
-        return _named(find(data), root, split, seed, metric)
+    if task not in TASKS:
+        raise unknown("task", task, TASKS)
+    if isinstance(data, str) and not is_path(data) and not data.startswith(OGB):
+        if data.lower() not in CATALOGUE:
+            raise unknown_name(data)
+        return _named(find(data), root, split, seed, metric, task)
+    if (own := _read(data, root)) is not None:
+        return _of_own(own, data, split, seed, metric, task)
     from torch_geometric.data import Data, Dataset
 
     from nas.data.assemble import assemble
 
     if isinstance(data, Data):
-        return assemble([data], name="data", split=_own(split), seed=seed, metric=metric)
+        return assemble([data], name="data", split=_own(split), seed=seed, metric=metric, task=task)
     if isinstance(data, Mapping):
-        return assemble({k: list(v) for k, v in data.items()}, name="data", split=_own(split), seed=seed, metric=metric)
+        return assemble(
+            {k: list(v) for k, v in data.items()}, name="data", split=_own(split), seed=seed, metric=metric, task=task
+        )
     if isinstance(data, Dataset):
         graphs: list[Any] = [data[i] for i in range(len(data))]
         name = getattr(data, "name", None) or type(data).__name__
-        return assemble(graphs, name=str(name), split=_own(split), seed=seed, metric=metric)
+        return assemble(graphs, name=str(name), split=_own(split), seed=seed, metric=metric, task=task)
     if isinstance(data, Sequence):
-        return assemble(list(data), name="data", split=_own(split), seed=seed, metric=metric)
+        return assemble(list(data), name="data", split=_own(split), seed=seed, metric=metric, task=task)
     raise BadInput(
-        "data must be the name of a data set, a torch_geometric Data or Dataset, a list of Data, or a dict of lists; "
+        "data must be the name of a data set, a torch_geometric Data or Dataset, a path, a NetworkX graph, a list of "
+        "graphs, or a dict of lists; "
         f"got {type(data).__name__}"
     )
+
+
+def _read(data: Any, root: str | os.PathLike[str] | None) -> Read | None:
+    """What a path, a name of OGB or NetworkX graphs hold; None for anything else."""
+    if isinstance(data, str) and data.startswith(OGB):
+        from nas.data.readers.ogb import read_ogb
+
+        return read_ogb(data.removeprefix(OGB), root)
+    if isinstance(data, str | os.PathLike):
+        from nas.data.readers import read
+
+        return read(data)
+    from nas.data.readers.networkx_graphs import are_networkx, read_networkx
+
+    return read_networkx(data) if are_networkx(data) else None
+
+
+def _of_own(own: Read, data: Any, split: str | None, seed: int, metric: str | None, task: str) -> Task:
+    from nas.data.assemble import assemble
+
+    try:
+        return assemble(
+            own.graphs,
+            name=own.name,
+            split=_own(split),
+            seed=seed,
+            metric=metric or (None if task == "link" else own.metric),
+            task=task,
+            notes=own.notes,
+        )
+    except BadInput as error:
+        if not isinstance(data, str | os.PathLike) or os.fspath(data) in str(error):
+            raise
+        raise BadInput(f"{os.fspath(data)}: {error}") from error
 
 
 def _own(split: str | None) -> str | None:
@@ -68,13 +121,14 @@ def _own(split: str | None) -> str | None:
     return split
 
 
-def _named(entry: Entry, root: Any, split: str | None, seed: int, metric: str | None) -> Task:
+def _named(entry: Entry, root: Any, split: str | None, seed: int, metric: str | None, task: str) -> Task:
     from nas.data.assemble import assemble
     from nas.data.features import both_ways, normalised
     from nas.data.sources import read
     from nas.data.splits import parse
 
-    plan = parse(split or entry.split)  # before the work of reading
+    links = task == "link"
+    plan = parse(split or ("random" if links else entry.split))  # before the work of reading
     if plan.kind == "public" and entry.split != "public":
         raise BadInput(f"{entry.name} has no public split; its default is {entry.split}")
     notes = [entry.caution] if entry.caution else []
@@ -92,7 +146,8 @@ def _named(entry: Entry, root: Any, split: str | None, seed: int, metric: str | 
         name=entry.name,
         split=str(plan),
         seed=seed,
-        metric=metric or entry.metric,
+        metric=metric or (None if links else entry.metric),
+        task=task,
         notes=notes,
         transforms=transforms,
     )

@@ -65,6 +65,10 @@ class Indices:
     def parts(self) -> dict[str, Tensor]:
         return {"train": self.train, "valid": self.valid, "test": self.test}
 
+    def of(self, rows: Tensor) -> Indices:
+        """The division of ``rows``, ascending, of which this one divides the positions."""
+        return Indices(rows[self.train], rows[self.valid], rows[self.test], self.notes)
+
 
 def from_masks(masks: Mapping[str, Tensor] | None, plan: Plan, name: str) -> Indices:
     """The division that the data carry: ``[items, columns]`` masks, of which ``fold:K`` takes column K.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.data.catalogue import CATALOGUE
+from nas.data.naming import is_named
 from nas.ranking.sample import LISTS, listed, read
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
@@ -56,7 +56,7 @@ def run_of(name: str, root: Path) -> RunFolder | None:
 def plan_of(folder: RunFolder, data: Any = None, space: Any = None) -> Plan:
     """What a run was of, to be read; ``data`` and ``space`` are objects that may have to stand for its own again."""
     settings = folder.settings()
-    if settings.table is not None or settings.data.lower() in CATALOGUE:
+    if settings.table is not None or is_named(settings.data):
         data = None
     if settings.table is not None or ":" in settings.space or settings.space in SPACES:
         space = None

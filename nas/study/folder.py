@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.data import naming
 from nas.searchspace.errors import BadInput, NasError, RunError
 from nas.searchspace.spaces.registry import absolute
 from nas.settings import Settings
@@ -144,6 +145,8 @@ class RunFolder:
         values: dict[str, Any] = {k: v for k, v in asdict(settings).items() if v is not None and v != {}}
         if settings.space:
             values["space"] = absolute(settings.space)  # a file is found again from any directory
+        if settings.table is None and naming.is_written(settings.data):
+            values["data"] = naming.absolute(settings.data)
         text = "# The settings of this run; nas search --config repeats it.\n" + tomli_w.dumps(values)
         temporary = self.path / f".{SETTINGS}.{os.getpid()}"
         try:

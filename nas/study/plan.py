@@ -12,7 +12,7 @@ from nas.controllers.base import Controller, Problem
 from nas.controllers.diffusion import PRETRAINED
 from nas.controllers.registry import CONTROLLERS, create
 from nas.data import load
-from nas.data.catalogue import CATALOGUE
+from nas.data.naming import is_named
 from nas.evaluation import precision
 from nas.evaluation.devices import resolve, units
 from nas.evaluation.executors import Executor, InProcess, LocalProcesses
@@ -242,7 +242,7 @@ def plan_of_run(
         BadInput: as ``make_plan``, and if what was an object in Python is not given again.
     """
     named = {
-        "data": data is not None or settings.table is not None or settings.data.lower() in CATALOGUE,
+        "data": data is not None or settings.table is not None or is_named(settings.data),
         "space": space is not None or ":" in settings.space or settings.space in SPACES,
         "controller": to_read or controller is not None or settings.controller in CONTROLLERS,
     }
