@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import sys
 
+import torch
+
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h
 LARGEST, SMALL = 2**31 - 1, 2**17
 
@@ -33,7 +35,9 @@ def return_freed_memory() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Return what is free to the system, as between two trainings."""
+    """Return what is free to the system, and on a GPU to its other processes, as between two trainings."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()
     if sys.platform == "linux" and (libc := _glibc()) is not None:
         libc.malloc_trim(0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -13,6 +15,8 @@ from nas.evaluation.job import Inherited
 from nas.evaluation.limits import default_memory, memory_limit
 from nas.searchspace import Recipe
 from nas.searchspace.errors import BadInput
+from nas.searchspace.source import module
+from nas.searchspace.spaces.registry import find
 from tests.nas.toys import Toy, graph, job, numbers, search, task
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -50,6 +54,26 @@ def test_memory():
         torch.empty(2**30, device="cuda")
     torch.empty(2**28, device="cuda")
     assert default_memory("cuda", 1) >= default_memory("cuda", 2) >= 64
+
+
+def test_what_a_training_took_is_free_for_others():
+    data = task().to("cuda")
+    torch.empty(2**28, device="cuda")  # 1 GiB, which torch would keep
+    evaluate(job("", data, ARCHITECTURE, device="cuda"), data)
+    assert torch.cuda.memory_reserved() < 2**29
+
+
+@pytest.mark.parametrize("name", ["design", "agnn", "nasbench-graph", "lpgnas"])
+def test_networks_of_a_space_compute_the_same(name):
+    space, data = find(name).for_task(task()), task()
+    for seed in range(6):
+        torch.manual_seed(seed)
+        model = module(space.sample(random.Random(seed)), data).eval()
+        with torch.no_grad():
+            wanted = model(*data.train[0].arguments(data.inputs))
+            found = model.cuda()(*data.to("cuda").train[0].arguments(data.inputs)).cpu()
+        close = torch.isclose(found, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
+        assert close.float().mean() > 0.95  # a rounding of few bits may fall to the other side
 
 
 def test_a_gpu_there_is_not():
