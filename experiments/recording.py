@@ -13,8 +13,8 @@ from typing import Any
 from nas.study.plan import versions
 
 
-def origin() -> dict[str, Any]:
-    """Date, commit, machine and versions of the run."""
+def origin(device: str = "cpu") -> dict[str, Any]:
+    """Date, commit, machine with its GPU if the run used it, and versions."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False
     ).stdout.strip()
@@ -22,9 +22,18 @@ def origin() -> dict[str, Any]:
     return {
         "date": date.today().isoformat(),
         "commit": commit,
-        "machine": f"{os.cpu_count()} x {platform.machine()}",
+        "machine": f"{os.cpu_count()} x {platform.machine()}{gpu(device)}",
         **{name: found[name] for name in ("python", "torch", "torch_geometric", "optuna")},
     }
+
+
+def gpu(device: str) -> str:
+    """The name of the GPU, to be put behind that of the machine; nothing on a CPU."""
+    if not device.startswith("cuda"):
+        return ""
+    import torch
+
+    return f" + {torch.cuda.get_device_name(device)}"
 
 
 def append(file: Path, row: dict[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """Accuracy against size: searches over architecture and precision, and the float winner of AGNN with fewer bits.
 
     python experiments/lpgnas/fronts.py [float lpgnas nsga2 random ...] [--data cora,citeseer,...] [--runs DIR]
+        [--device cuda] [--tables DIR]
 
 Needs the data (NAS_DATA or a download). ``float`` is the search of the space ``agnn`` by its own controller; its winner
 is then trained with the formats of W8A8, W4A8 and W4A4 too, and rounded to them without training. The others search
-the space ``lpgnas`` for accuracy and small files. All have the same seconds of CPU, see settings.toml.
+the space ``lpgnas`` for accuracy and small files. All have the same seconds, of CPU or, on a GPU, of the clock, see
+settings.toml; on a GPU start those that are compared side by side, each with ``--tables`` of its own, to be joined.
 
 fronts.csv has a row for each network on the front of a search, with the validation accuracy of its one training there;
 finals.csv one for each chosen network, with means over fresh seeds; searches.csv one for each search, written when all
@@ -43,28 +45,28 @@ from nas.training import Summary, prepared, retrain, train_seeds
 
 HERE = Path(__file__).parent
 SETTINGS = tomllib.loads((HERE / "settings.toml").read_text())
-SEARCHES, FRONTS, FINALS = (HERE / f"{name}.csv" for name in ("searches", "fronts", "finals"))
+SEARCHES, FRONTS, FINALS = ("searches.csv", "fronts.csv", "finals.csv")
 WAYS = TRAINED, ROUNDED = ("trained", "rounded after training")
 
 Metrics = dict[str, Summary]
 
 
 class Log(Silent):
-    """Prints a line per trial, and keeps the seconds of CPU that a search took, over interruptions, in a file."""
+    """Prints a line per trial, and keeps the seconds that a search took by a clock, over interruptions, in a file."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, clock: Callable[[], float]) -> None:
+        self.file, self.clock = file, clock
 
     @property
     def seconds(self) -> float:
         return float(self.file.read_text()) if self.file.exists() else 0.0
 
     def started(self, records: Sequence[Record]) -> None:
-        self.before = self.seconds - time.process_time()
+        self.before = self.seconds - self.clock()
 
     def recorded(self, record: Record) -> None:
         trial = record.trial
-        self.file.write_text(f"{self.before + time.process_time():.2f}")
+        self.file.write_text(f"{self.before + self.clock():.2f}")
         print(f"{trial.number:4d} {trial.seconds:5.1f} s {trial.values} {trial.reason or ''}", flush=True)
 
     def noted(self, note: str) -> None:
@@ -76,22 +78,25 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="part", default=list(SETTINGS["parts"]))
     parser.add_argument("--data", default=",".join(SETTINGS["data"]))
     parser.add_argument("--runs", default="runs")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--tables", type=Path, default=HERE, help="where the tables are")
     given = parser.parse_args()
     for data in given.data.split(","):
         for part in given.parts:
-            if not any((row["data"], row["method"]) == (data, part) for row in rows(SEARCHES)):
+            if not any((row["data"], row["method"]) == (data, part) for row in rows(given.tables / SEARCHES)):
                 print(f"# {part} on {data}", flush=True)
-                Experiment(data, part, Path(given.runs)).run()
+                Experiment(data, part, Path(given.runs), given.device, given.tables).run()
 
 
 class Experiment:
     """One search on one data set, and what is made of it."""
 
-    def __init__(self, data: str, part: str, runs: Path) -> None:
-        self.data, self.part = data, part
+    def __init__(self, data: str, part: str, runs: Path, device: str, tables: Path) -> None:
+        self.data, self.part, self.device, self.tables = data, part, device, tables
         on_data = dict(SETTINGS["data"][data])
         self.seeds = range(100, 100 + on_data.pop("final_seeds", SETTINGS["final_seeds"]))
         self.search = SETTINGS["search"] | {"data": data} | on_data | SETTINGS["parts"][part]
+        self.search |= {"device": device} | SETTINGS["on"].get(device, {})
         self.result, self.seconds = searched(self.search, f"lpgnas-{data}-{part}", runs)
         self.folder = self.result.path / "training"
         settings = replace(self.result.plan.settings, trial_seconds=None)
@@ -115,16 +120,16 @@ class Experiment:
                 said = {"network": name, "precision": precision, "way": way, "trial": trial.number}
                 if not self.has(FINALS, said):
                     self.record(FINALS, said | self.summed(metrics()) | costs(architecture, self.task))
-        row = {"seed": self.search["seed"], "cpu_seconds": round(self.seconds, 1), "trials": len(records)}
+        row = {"seed": self.search["seed"], "seconds": round(self.seconds, 1), "trials": len(records)}
         self.record(SEARCHES, row | {"failed": len(records) - len(done), "front": len(front)})
 
-    def record(self, file: Path, row: dict[str, Any]) -> None:
-        append(file, {"data": self.data, "method": self.part} | row | origin())
+    def record(self, table: str, row: dict[str, Any]) -> None:
+        append(self.tables / table, {"data": self.data, "method": self.part} | row | origin(self.device))
 
-    def has(self, file: Path, values: dict[str, Any]) -> bool:
+    def has(self, table: str, values: dict[str, Any]) -> bool:
         """Whether there is a row with these values."""
         wanted = {"data": self.data, "method": self.part} | {key: str(value) for key, value in values.items()}
-        return any(all(row[key] == value for key, value in wanted.items()) for row in rows(file))
+        return any(all(row[key] == value for key, value in wanted.items()) for row in rows(self.tables / table))
 
     # which networks
 
@@ -202,13 +207,13 @@ class Experiment:
 
 
 def searched(search: dict[str, Any], name: str, runs: Path) -> tuple[nas.Result, float]:
-    """The search's result and seconds of CPU.
+    """The search's result and seconds, of CPU where it trains there.
 
     A search counts the seconds of the clock, which pass faster on a machine that is shared; it is given more of them
     until its own have come together.
     """
     folder = RunFolder(runs, name)
-    watcher = Log(folder.path / "cpu_seconds")
+    watcher = Log(folder.path / "seconds", time.process_time if search["device"] == "cpu" else time.monotonic)
     if not folder.exists():
         nas.search(**search, name=name, runs=runs, watcher=watcher)
     result = nas.open_run(name, runs=runs)

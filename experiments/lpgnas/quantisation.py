@@ -33,9 +33,9 @@ def after_training(architecture: Any, formats: Mapping[str, str], weights: Path,
 
     Args:
         weights: file with the float network's state.
-        task: prepared or not.
+        task: prepared or not, on any device.
     """
-    model = module(with_formats(architecture, formats), task)
+    model = module(with_formats(architecture, formats), task).to(task.train[0].x.device)
     own = model.state_dict()
     for name, tensor in load_file(weights).items():
         own[name if name in own else name.replace(".", ".layer.", 1)].copy_(tensor)
