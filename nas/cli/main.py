@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from nas.cli import comparing, correlating, generating, inspecting, ranking, searching, taking
+from nas.cli import comparing, correlating, generating, inspecting, looking, ranking, searching, taking
 from nas.searchspace.errors import BadInput, MissingExtra, NasError
 
 FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
@@ -40,6 +40,7 @@ for command in (
     *ranking.COMMANDS,
     *correlating.COMMANDS,
     *generating.COMMANDS,
+    *looking.COMMANDS,
     *inspecting.COMMANDS,
     *taking.COMMANDS,
 ):
