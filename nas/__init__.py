@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nas.api.auto_gnn import AutoGNN
     from nas.api.comparing import compare
     from nas.api.generating import generate, pretrain
     from nas.api.ranking import correlate, rank
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "nas.api.auto_gnn": ("AutoGNN",),
     "nas.api.comparing": ("compare",),
     "nas.api.generating": ("generate", "pretrain"),
     "nas.api.ranking": ("correlate", "rank"),
@@ -77,6 +79,7 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AutoGNN",
     "BadInput",
     "NasError",
     "Network",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nas.controllers.base import Trial
 from nas.searchspace.errors import BadInput, RunError
 from nas.study.choosing import in_order, learned
+from nas.study.confirming import missing
 from nas.study.finals import untrained
 from nas.study.folder import RunFolder
 from nas.study.plan import Plan, open_store, versions
@@ -45,12 +46,16 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """Whether the budget of trials or seconds is spent, and the best trials are trained from scratch."""
+        """Whether the budget of trials or seconds is spent, and the best trials are trained from scratch, or again."""
         settings = self._plan.settings
         enough = settings.trials is not None and len(searched(self.records)) >= settings.trials
         elapsed = self.records[-1].elapsed if self.records else 0.0
         enough = enough or (settings.seconds is not None and elapsed >= settings.seconds)
-        return enough and not untrained(self.records, settings.keep, self._plan.space)
+        space = self._plan.space
+        left = settings.confirm and settings.confirm_seconds is None and searched(self.records)
+        if enough and left and missing(self.records, settings.confirm, settings.seed, space):
+            return False
+        return enough and not untrained(self.records, settings.keep, space)
 
     @property
     def best(self) -> Trial:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from nas.data.loading import TASKS
 from nas.evaluation.job import BATCHES, PRECISIONS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
@@ -19,7 +20,7 @@ EVALUATORS = ("train", "shared")
 LOOKED_UP = "table"
 """The evaluator of a search on a table."""
 OF_TRAININGS = (
-    *("split", "split_seed", "metric", "device", "workers", "epochs", "patience", "validate_every", "fidelity"),
+    *("split", "split_seed", "metric", "task", "device", "workers", "epochs", "patience", "validate_every", "fidelity"),
     *("screen", "pool", "sharing", "warm_up", "batches", "precision", "class_weights", "trial_seconds", "trial_memory"),
 )
 """Settings that mean nothing where trainings are looked up: the table fixed them, or there is nothing to compute."""
@@ -46,6 +47,7 @@ class Settings:
         split: how the items are divided; None takes the data set's custom.
         split_seed: seed of a random split.
         metric: what validation selects by; None takes the task's.
+        task: ``node``, ``graph`` or ``link``: what is predicted; ``auto`` is what the labels say.
         space: name of a search space, or ``file.py:Class``; empty means ``design``, or the space of the table.
         controller: name of a controller.
         controller_options: keyword arguments of the controller.
@@ -87,6 +89,10 @@ class Settings:
         choose: how the architecture to take is chosen of the finished trials: ``best`` is the best as measured,
             ``posterior`` the best as a predictor expects it from all trials, see ``nas.study.choosing``; its weights
             may have to be trained again, for those that are kept are of the best as measured.
+        known_first: whether the networks that the space calls known good are trained before the controller is asked.
+        confirm: how many of the best trials are trained again in the end, with other seeds, and judged by their means,
+            see ``nas.study.confirming``; 0 judges all by the one training of the search.
+        confirm_seconds: seconds after the search in which such a training may start; None means no limit.
         keep: how many of the best trials keep their weights; 0, where a proxy is the evaluator, trains none.
     """
 
@@ -95,6 +101,7 @@ class Settings:
     split: str | None = None
     split_seed: int = 0
     metric: str | None = None
+    task: str = "auto"
     space: str = ""
     controller: str = "tpe"
     controller_options: Mapping[str, Any] = field(default_factory=dict)
@@ -124,6 +131,9 @@ class Settings:
     max_latency: float | None = None
     storage: str | None = None
     choose: str = "best"
+    known_first: bool = False
+    confirm: int = 0
+    confirm_seconds: float | None = None
     keep: int = 5
 
     def __post_init__(self) -> None:
@@ -132,17 +142,17 @@ class Settings:
                 object.__setattr__(self, name, os.fspath(getattr(self, name)))
         object.__setattr__(self, "objectives", _names(self.objectives))
         object.__setattr__(self, "controller_options", _options(self.controller_options))
-        texts = ("data", "space", "controller", "device", "fidelity", "evaluator", "batches", "precision", "choose")
-        for name in texts:
+        texts = ("data", "task", "space", "controller", "device", "fidelity", "evaluator")
+        for name in (*texts, "batches", "precision", "choose"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
         for name in ("data_root", "split", "metric", "table", "screen", "sharing", "storage"):
             if not isinstance(getattr(self, name), str | None):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
-        for name in ("simulated", "class_weights"):
+        for name in ("simulated", "class_weights", "known_first"):
             if not isinstance(getattr(self, name), bool):
                 raise BadInput(f"{name} must be true or false; got {getattr(self, name)!r}")
-        for name in ("split_seed", "seed", "workers", "keep"):
+        for name in ("split_seed", "seed", "workers", "keep", "confirm"):
             least = 1 if name == "keep" and not self.proxy else 0
             _check_number(name, getattr(self, name), int, least)
         for name in ("split_seed", "seed"):
@@ -153,16 +163,17 @@ class Settings:
                 _check_number(name, getattr(self, name), int, 1)
         if self.pool is not None:
             _check_number("pool", self.pool, int, 2)
-        for name in ("seconds", "trial_seconds", "max_params", "max_latency"):
+        for name in ("seconds", "trial_seconds", "max_params", "max_latency", "confirm_seconds"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
-        named = {"fidelity": FIDELITIES, "batches": BATCHES, "precision": PRECISIONS, "choose": CHOICES}
+        named = {"task": TASKS, "fidelity": FIDELITIES, "batches": BATCHES, "precision": PRECISIONS, "choose": CHOICES}
         for name, allowed in {**named, "sharing": (None, *MODES)}.items():
             if getattr(self, name) not in allowed:
                 raise unknown(name, getattr(self, name), filter(None, allowed))
         self._check_table()
         self._check_evaluator()
         self._check_screen()
+        self._check_confirm()
         if self.trials is None and self.seconds is None:
             raise BadInput("give a budget: trials, seconds, or both")
 
@@ -223,6 +234,20 @@ class Settings:
                     f"{name} is a setting of shared weights and the evaluator is {self.evaluator}; use evaluator "
                     f"shared too, or leave {name} out"
                 )
+
+    def _check_confirm(self) -> None:
+        if self.confirm_seconds is not None and not self.confirm:
+            raise BadInput(
+                "confirm_seconds limits how long the best are trained again; give confirm too, or leave it out"
+            )
+        if self.confirm and self.evaluator != "train":
+            raise BadInput(
+                f"confirm trains the best again, and evaluator {self.evaluator} does not train; leave it out"
+            )
+        if self.confirm and len(self.objectives) > 1:
+            raise BadInput("confirm judges by one objective and there are several; leave it out, or name one")
+        if self.confirm and self.choose != "best":
+            raise BadInput(f"confirm and choose {self.choose} both say which trial to take; use one of the two")
 
     def _check_screen(self) -> None:
         if self.screen is None:

@@ -109,6 +109,23 @@ class Space(Generic[A]):
         """A child with each knob from one of the parents."""
         return moves.crossover(first, second, rng)
 
+    def known_good(self) -> list[A]:
+        """Architectures that are known to do well on many data sets, for a search to begin with.
+
+        A space has them if its class has a class method ``known_good(task)``, which returns dictionaries of knobs, and
+        the space is bound to a task; those that lack a knob of this space are left out.
+        """
+        named = getattr(self.of, "known_good", None)
+        if named is None or self.task is None:
+            return []
+        found = []
+        for knobs in named(self.task):
+            try:
+                found.append(self.decode(lambda path, domain, knobs=knobs: knobs[path]))  # type: ignore[misc]
+            except KeyError:
+                continue
+        return list(dict.fromkeys(found))
+
     # counting
 
     def size(self) -> int:

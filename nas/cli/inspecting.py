@@ -113,10 +113,13 @@ def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     click.echo(f"{run}: {headline(result.plan)}")
     if len(result.plan.objectives) > 1:
         print_trials(result, front(result.records), "\nPareto front")
-    count, budget = len(searched(result.records)), result.plan.settings.trials
+    settings = result.plan.settings
+    count, budget = len(searched(result.records)), settings.trials
     of = f"{count} trials" if budget is None or count >= budget else f"{count} trials so far; the budget is {budget}"
     if anew := len(result.records) - count:
-        of += f", and {anew} trained from scratch"
+        of += (
+            f", and {anew} trained again with other seeds" if settings.confirm else f", and {anew} trained from scratch"
+        )
     if early := len(stopped(result.records)):
         of += f", {early} of them stopped early"
     if best:

@@ -18,7 +18,7 @@ from rich.text import Text
 from nas.cli.output import said, shown
 from nas.settings import Settings
 from nas.study.objectives import Objective
-from nas.study.records import FROM_SCRATCH, Record
+from nas.study.records import AGAIN, FROM_SCRATCH, Record
 
 WIDTH = 40
 """Columns of the bar."""
@@ -155,9 +155,13 @@ class SearchProgress:
     @property
     def _evaluator(self) -> str:
         """What the numbers come from that are shown now."""
-        return self._settings.evaluator if self._finals is None else FROM_SCRATCH
+        if self._finals is None:
+            return self._settings.evaluator
+        return AGAIN if self._settings.confirm else FROM_SCRATCH
 
     def _doing(self) -> str:
+        if self._settings.confirm:
+            return f"training the best {self._settings.confirm} again with other seeds"
         return (
             f"training the best {self._finals} from scratch" if self._finals != 1 else "training the best from scratch"
         )

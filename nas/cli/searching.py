@@ -24,6 +24,7 @@ from nas.searchspace.errors import BadInput, RunError
 
 if TYPE_CHECKING:
     from nas.result import Result
+    from nas.settings import Settings
     from nas.study.folder import RunFolder
     from nas.study.plan import Plan
 
@@ -146,6 +147,20 @@ TOP = 10
     "most, having learned from all trials: the best of many measurements was lucky, too.  [default: best]",
 )
 @click.option(
+    "--known-first",
+    is_flag=True,
+    default=None,
+    help="Train the networks first that the space calls known good, such as classic does.",
+)
+@click.option(
+    "--confirm",
+    type=int,
+    metavar="N",
+    help="Train the best N trials again with other seeds in the end, the better of them with more, and take the one with "
+    "the best mean: the best of many measurements was lucky, too.  [default: 0]",
+)
+@click.option("--confirm-seconds", type=float, help="Start no such training after so many more seconds.")
+@click.option(
     "--keep",
     type=int,
     help="How many of the best trials keep their weights; so many are trained from scratch in the end with --evaluator "
@@ -218,6 +233,11 @@ def resume(run: str, trials: int | None, seconds: float | None, runs: str | None
     return _watched(plan, folder, as_json, lambda watcher: run_on(plan, folder, watcher))
 
 
+def _why_early(settings: Settings) -> str:
+    why = [] if settings.fidelity == "full" else [f"behind, by {settings.fidelity}"]
+    return ", or ".join([*why, *([] if settings.trial_seconds is None else ["at their time limit"])])
+
+
 def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     """Run with a progress bar, then print and report; interrupted, say how to go on."""
     from nas.cli.progress import SearchProgress
@@ -245,10 +265,11 @@ def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     with working("writing the report"):
         report = result.report()
     if early := len(stopped(result.records)):
-        console.print(f"{early} of {len(result.records)} trainings were behind and stopped early ({settings.fidelity})")
+        console.print(f"{early} of {len(result.records)} trainings stopped early ({_why_early(settings)})")
     if anew := len(result.records) - len(searched(result.records)):
         others = "shared weights" if settings.proxy is None else f"were scored by {settings.proxy} alone"
-        console.print(f"the best {anew} were trained from scratch; the others {others}")
+        again = f"the best were trained again with other seeds ({anew} trainings), and their means decide"
+        console.print(again if settings.confirm else f"the best {anew} were trained from scratch; the others {others}")
     failed = len(result.records) - len(result.succeeded())
     if failed:
         console.print(f"{failed} of {len(result.records)} trials failed; nas show {folder.name} says why")

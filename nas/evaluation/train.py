@@ -36,7 +36,7 @@ class Trained:
         metrics: ``valid_*`` and ``test_*``, ``epochs`` and ``best_epoch``.
         state: the weights of the best epoch, on the CPU.
         curve: ``(epoch, value)`` of the first metric at every look at the validation split.
-        stopped: whether a rung ended the training.
+        stopped: whether a rung or the time limit ended the training.
     """
 
     metrics: dict[str, float]
@@ -67,14 +67,15 @@ def train(
 
     The validation split is looked at every ``validate_every`` epochs, after the last one, and at the rungs; a training
     that a rung finds behind ends there. Of the epochs looked at, the best has the best first metric, and of equals the
-    smallest validation loss. The test split is read once, with its weights. ``model`` and ``task`` are on the same
+    smallest validation loss. The test split is read once, with its weights. A training whose ``seconds`` are over ends
+    with the best epoch so far. ``model`` and ``task`` are on the same
     device, which is waited for only at these looks.
 
     Args:
         scores: how to score a batch, if not by ``predict``.
 
     Raises:
-        Failed: if the loss is not a number, or ``seconds`` have passed.
+        Failed: if the loss is not a number, or ``seconds`` are over before the first look at the validation split.
     """
     scores = scores or predict
     chosen = [resolve_metric(name, task.target) for name in metrics]
@@ -94,8 +95,12 @@ def train(
             objective.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         schedule.step()
-        if seconds is not None and time.monotonic() - begin > seconds:
+        late = seconds is not None and time.monotonic() - begin > seconds
+        if late and best_epoch == 0:
             raise Failed(f"time limit: {seconds:g} seconds were over after {epoch} of {recipe.epochs} epochs")
+        if late:
+            stopped = True
+            break
         if epoch % every and epoch != recipe.epochs and epoch not in least:
             continue
         logits, y = outputs(model, task, "valid", scores)

@@ -1,9 +1,10 @@
 """Predict with the exported network on a graph of your own.
 
-    python predict.py graph.pt [--out predictions.csv] [--int8]
+    python predict.py graph.pt [--out predictions.csv] [--pairs pairs.csv] [--int8]
 
 ``graph.pt`` holds a torch_geometric ``Data`` object saved by ``torch.save``, or a list of them, or a plain dictionary
-with the tensors ``x`` and ``edge_index`` (and ``batch`` for several graphs). From Python:
+with the tensors ``x`` and ``edge_index`` (``batch`` for several graphs, ``edge_weight``, ``edge_attr`` and
+``edge_label_index`` where the network takes them). From Python:
 
     from predict import load_model
 
@@ -39,6 +40,8 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+
+EDGES = ("edge_weight", "edge_attr")
 
 WHOLE = (1433, 256)
 """Inputs and outputs from which on a linear map was measured to be faster on whole numbers, on one thread of a CPU: 1.3
@@ -124,8 +127,14 @@ def _whole(linear: Any, weight: Tensor, step: Tensor, x: Any) -> Tensor:
     return out if linear.bias is None else out.add_(linear.bias)
 
 
-def prepare(graph: Any, task: dict[str, Any]) -> tuple[Tensor, ...]:
-    """The arguments of the network, with the graph treated as those that it was trained on."""
+def prepare(graph: Any, task: dict[str, Any], pairs: Tensor | None = None) -> tuple[Tensor, ...]:
+    """The arguments of the network, with the graph treated as those that it was trained on.
+
+    Args:
+        graph: a torch_geometric ``Data`` or ``Batch``, or a dictionary of tensors.
+        task: as ``architecture.json`` describes it.
+        pairs: ``[2, links]``, the pairs of nodes to score, where links are predicted; else those of the graph.
+    """
     nodes = getattr(graph, "num_nodes", None)
     parts = graph if isinstance(graph, dict) else graph.to_dict()
     if parts.get("edge_index") is None:
@@ -134,10 +143,51 @@ def prepare(graph: Any, task: dict[str, Any]) -> tuple[Tensor, ...]:
     if nodes is None:
         last = int(edge_index.max()) + 1 if edge_index.numel() else 0
         nodes = int(parts.get("num_nodes") or (last if x is None else len(x)))
+    of_edges = {name: _of_edges(name, parts, edge_index, task) for name in EDGES if name in task["inputs"]}
     if "undirected" in task["transforms"]:
         from torch_geometric.utils import to_undirected
 
-        edge_index = to_undirected(edge_index, num_nodes=nodes)
+        names = list(of_edges)
+        edge_index, values = to_undirected(edge_index, [of_edges[k] for k in names], num_nodes=nodes, reduce="mean")
+        of_edges = dict(zip(names, values, strict=True))
+    x = _features(x, edge_index, nodes, task)
+    batch, pairs = parts.get("batch"), parts.get("edge_label_index") if pairs is None else pairs
+    if "edge_label_index" in task["inputs"]:
+        if pairs is None:
+            raise SystemExit("links are predicted: give the pairs of nodes as edge_label_index, or by --pairs")
+        if (
+            pairs.dim() != 2
+            or pairs.size(0) != 2
+            or (pairs.numel() and not 0 <= int(pairs.min()) <= int(pairs.max()) < nodes)
+        ):
+            raise SystemExit(f"the pairs to score have the shape [2, links] and name nodes 0 to {nodes - 1}")
+        keep = edge_index[0] != edge_index[1]  # as in training
+        edge_index, of_edges = edge_index[:, keep], {name: value[keep] for name, value in of_edges.items()}
+    arguments = {
+        "x": x,
+        "edge_index": edge_index,
+        **of_edges,
+        "batch": torch.zeros(len(x), dtype=torch.long) if batch is None else batch,
+        "edge_label_index": pairs,
+    }
+    return tuple(arguments[name] for name in task["inputs"])
+
+
+def _of_edges(name: str, parts: dict[str, Any], edge_index: Tensor, task: dict[str, Any]) -> Tensor:
+    """The weights or the features of the edges."""
+    value = parts.get(name)
+    if value is None or len(value) != edge_index.size(1):
+        raise SystemExit(
+            f"the network takes {name} for each of the {edge_index.size(1)} edges; the graph has {_came(value)}"
+        )
+    value = value.float().flatten() if name == "edge_weight" else value.float().reshape(len(value), -1)
+    if name == "edge_attr" and value.size(1) != task["edge_features"]:
+        raise SystemExit(f"the network takes {task['edge_features']} features per edge; the graph has {_came(value)}")
+    return value
+
+
+def _features(x: Any, edge_index: Tensor, nodes: int, task: dict[str, Any]) -> Tensor:
+    """``[nodes, features]``."""
     if "one-hot degree" in task["transforms"]:
         degree = torch.bincount(edge_index[1], minlength=nodes).clamp(max=task["features"] - 1)
         x = torch.nn.functional.one_hot(degree, task["features"])
@@ -148,13 +198,11 @@ def prepare(graph: Any, task: dict[str, Any]) -> tuple[Tensor, ...]:
     if "row-normalise" in task["transforms"]:
         total = x.sum(dim=1, keepdim=True, dtype=torch.float64)
         x = x / total.where(total > 0, 1).float()
-    batch = parts.get("batch")
-    arguments = {
-        "x": x,
-        "edge_index": edge_index,
-        "batch": torch.zeros(len(x), dtype=torch.long) if batch is None else batch,
-    }
-    return tuple(arguments[name] for name in task["inputs"])
+    return x
+
+
+def _came(value: Any) -> str:
+    return "none" if value is None else f"some of shape {list(value.shape)}"
 
 
 def read_graph(path: str | Path) -> Any:
@@ -182,14 +230,35 @@ def read_graph(path: str | Path) -> Any:
     return graph
 
 
-def table(scores: Tensor, task: dict[str, Any]) -> tuple[list[str], list[list[float]]]:
-    """The heading and the rows of the predictions: probabilities, or the values of a regression."""
+def read_pairs(path: str | Path) -> Tensor:
+    """``[2, links]`` from a CSV file with the columns ``source`` and ``target``."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [(int(row["source"]), int(row["target"])) for row in csv.DictReader(file)]
+    except OSError as error:
+        raise SystemExit(f"{path} cannot be read: {error.strerror or error}") from None
+    except (KeyError, TypeError, ValueError):
+        raise SystemExit(f"{path} must have the columns source and target with numbers of nodes") from None
+    return torch.tensor(rows, dtype=torch.long).reshape(-1, 2).t().contiguous()
+
+
+def table(scores: Tensor, task: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """The heading and the rows of the predictions: class and probabilities, or the values of a regression."""
+    names = task.get("classes") or [str(k) for k in range(task["outputs"])]
     if task["target"] == "multiclass":
-        rows = [[int(p.argmax()), *p.tolist()] for p in scores.softmax(dim=1)]
-        return ["prediction", *(f"probability_{k}" for k in range(task["outputs"]))], rows
+        called = task.get("classes") or list(range(task["outputs"]))
+        rows = [[called[int(p.argmax())], *p.tolist()] for p in scores.softmax(dim=1)]
+        return ["prediction", *(f"probability_{name}" for name in names)], rows
     kind = "probability" if task["target"] == "multilabel" else "value"
     shown = scores.sigmoid() if task["target"] == "multilabel" else scores
-    return [f"{kind}_{k}" for k in range(task["outputs"])], shown.tolist()
+    return [f"{kind}_{name}" for name in names], shown.tolist()
+
+
+def lines(scores: Tensor, task: dict[str, Any], ids: Any = None) -> list[list[Any]]:
+    """The table to write, heading first; each row begins with the number of the item, or its id."""
+    columns, rows = table(scores, task)
+    shown = [[f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in rows]
+    return [[task["level"], *columns], *([i, *row] for i, row in zip(ids or range(len(rows)), shown, strict=True))]
 
 
 def main() -> None:
@@ -197,18 +266,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("graph", help="a file written by torch.save")
     parser.add_argument("--out", help="CSV file for the predictions; without it they are printed")
+    parser.add_argument("--pairs", help="CSV file with the columns source and target, where links are predicted")
     parser.add_argument("--int8", action="store_true", help="large linear maps of a quantised network on whole numbers")
     options = parser.parse_args()
     task = json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))["task"]
+    pairs = None if options.pairs is None else read_pairs(options.pairs)
     with torch.no_grad():
-        columns, rows = table(load_model(int8=options.int8)(*prepare(read_graph(options.graph), task)), task)
-    lines = [[task["level"], *columns], *([i, *(f"{v:.6g}" for v in row)] for i, row in enumerate(rows))]
+        scores = load_model(int8=options.int8)(*prepare(read_graph(options.graph), task, pairs))
+    made = lines(scores, task)
     if options.out is None:
-        csv.writer(sys.stdout).writerows(lines)
+        csv.writer(sys.stdout).writerows(made)
         return
     with open(options.out, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(lines)
-    print(f"{len(rows)} predictions written to {options.out}")
+        csv.writer(file).writerows(made)
+    print(f"{len(made) - 1} predictions written to {options.out}")
 
 
 if __name__ == "__main__":

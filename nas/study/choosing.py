@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.searchspace.errors import RunError
-from nas.study.records import Record, ranked
+from nas.study.confirming import in_confirmed_order
+from nas.study.records import AGAIN, Record, ranked
 
 if TYPE_CHECKING:
     from nas.predictors.base import Predictor
@@ -25,8 +26,11 @@ LEAST = 10
 def in_order(plan: Plan, records: Sequence[Record]) -> list[Record]:
     """The trials that did not fail, the one to take first.
 
-    By posterior those whose numbers are final are ordered by what is expected of them, before the others.
+    By posterior those whose numbers are final are ordered by what is expected of them, before the others. Where the
+    best were trained again with other seeds, their means decide.
     """
+    if any(r.evaluator == AGAIN for r in records):
+        return in_confirmed_order(records, plan.space)
     measured = ranked(records)
     if not by_posterior(plan.settings, records):
         return measured

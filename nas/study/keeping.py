@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from nas.study.folder import RunFolder
-from nas.study.records import Record, front, ranked
+from nas.study.records import AGAIN, Record, front, ranked
 
 FRONT = 50
 """The most trials of the Pareto front that are kept."""
@@ -25,7 +25,7 @@ class Keeper:
     """Keeps the weights of the best trials so far and deletes those of the others.
 
     Trials that were stopped early or had shared weights keep none: whoever asks for their weights wants them trained
-    in full.
+    in full. Those that were trained again are few and keep theirs.
     """
 
     def __init__(self, folder: RunFolder, best: int, records: Iterable[Record]) -> None:
@@ -33,10 +33,13 @@ class Keeper:
         self._best = best
         self._kept: list[Record] = []
         for record in records:
-            self._kept = self._chosen(record)
+            if record.evaluator != AGAIN:
+                self._kept = self._chosen(record)
 
     def add(self, record: Record) -> None:
         """Hear of a finished trial; its weights, if it has any, are in the folder."""
+        if record.evaluator == AGAIN:
+            return
         before, self._kept = [*self._kept, record], self._chosen(record)
         kept = {r.trial.number for r in self._kept}
         for old in before:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nas.controllers.base import Controller, Problem
 from nas.controllers.diffusion import PRETRAINED
 from nas.controllers.registry import CONTROLLERS, create
+from nas.controllers.starting import Starting
 from nas.data import load
 from nas.data.naming import is_named
 from nas.evaluation import precision
@@ -139,9 +140,17 @@ class Plan:
         """
         problem, settings = self.problem(folder, told), self.settings
         made = create(self.controller, problem, **settings.controller_options)
-        if settings.screen is None:
-            return made
-        return screened(made, problem, self.task, settings, self.objectives, self.screens, self.device, memory)
+        if settings.screen is not None:
+            made = screened(made, problem, self.task, settings, self.objectives, self.screens, self.device, memory)
+        return Starting(made, self._known_first()) if settings.known_first else made
+
+    def _known_first(self) -> list[Any]:
+        if not (found := self.space.known_good()):
+            raise BadInput(
+                f"the space {self.space.name} names no known good networks to begin with; leave known_first out, or use "
+                "the space classic"
+            )
+        return found
 
     @cached_property
     def screens(self) -> tuple[str, ...]:
@@ -166,12 +175,35 @@ class Plan:
         return self.settings.workers or units(self.device)
 
 
+def task_of(settings: Settings, data: Any = None) -> Task:
+    """The task that the settings name; ``data`` may be an object that stands in for the name.
+
+    Raises:
+        BadInput: as ``load``.
+    """
+    return load(
+        settings.data if data is None else data,
+        root=settings.data_root,
+        split=settings.split,
+        seed=settings.split_seed,
+        metric=settings.metric,
+        task=settings.task,
+    )
+
+
 def make_plan(
-    settings: Settings, *, data: Any = None, space: Any = None, controller: Any = None, to_read: bool = False
+    settings: Settings,
+    *,
+    data: Any = None,
+    space: Any = None,
+    controller: Any = None,
+    loaded: Task | None = None,
+    to_read: bool = False,
 ) -> Plan:
     """Resolve the settings; ``data``, ``space`` and ``controller`` may be objects that stand in for the names.
 
     Args:
+        loaded: what ``task_of`` returns for these settings and data, if it was read already.
         to_read: whether the run is only looked at. That needs no controller, and no GPU where there was one.
 
     Raises:
@@ -181,13 +213,7 @@ def make_plan(
         return _plan_on_table(settings, data, space, controller, to_read)
     device = _device(settings.device, to_read)
     found = find(settings.space if space is None else space)
-    task = load(
-        settings.data if data is None else data,
-        root=settings.data_root,
-        split=settings.split,
-        seed=settings.split_seed,
-        metric=settings.metric,
-    )
+    task = task_of(settings, data) if loaded is None else loaded
     objectives = parse(settings.objectives, task.metric)
     for objective in objectives:
         if objective.name in METRICS:

@@ -11,7 +11,9 @@ from nas.settings import LOOKED_UP, proxy_of
 
 FROM_SCRATCH = "train"
 """The evaluator that trains from scratch."""
-FINAL = (FROM_SCRATCH, LOOKED_UP)
+AGAIN = "again"
+"""The evaluator that trains from scratch with another seed than the search, see ``nas.study.confirming``."""
+FINAL = (FROM_SCRATCH, LOOKED_UP, AGAIN)
 """The evaluators whose numbers are final: nothing is trained after such a search."""
 
 
@@ -44,8 +46,8 @@ class Record:
         seed: of the training.
         bracket: the group of trials with which its learning curve is compared, see ``nas.study.fidelity``.
         evaluator: what its numbers come from: ``train``, a training from scratch, ``table``, one that was looked up,
-            ``shared`` weights, or the score of an untrained network, ``proxy:NAME``. Those of one cannot be compared
-            with those of another.
+            ``again``, one with another seed, ``shared`` weights, or the score of an untrained network, ``proxy:NAME``.
+            Those of the last two cannot be compared with those of another.
     """
 
     trial: Trial
@@ -72,7 +74,7 @@ class Record:
 
 
 def searched(records: Sequence[Record]) -> list[Record]:
-    """Those that the search proposed; the others are its best ones, trained from scratch in the end.
+    """Those that the search proposed; the others are its best ones, trained from scratch, or again, in the end.
 
     All that a search proposes is evaluated in one way, so the first trial tells.
     """

@@ -21,13 +21,14 @@ from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import WARM_UP, Settings, proxy_of
+from nas.study.confirming import missing, trainings
 from nas.study.costs import Costs, known
 from nas.study.fidelity import bracket, rungs
 from nas.study.finals import finalists, untrained
 from nas.study.folder import RunFolder
 from nas.study.keeping import Keeper
 from nas.study.objectives import Objective, measured
-from nas.study.records import FROM_SCRATCH, REFUSED, Record, Repeat, searched
+from nas.study.records import AGAIN, FROM_SCRATCH, REFUSED, Record, Repeat, searched
 from nas.study.replay import retell, tell_repeat
 from nas.study.sharing import Lenders
 from nas.study.store import InMemory, Store
@@ -92,6 +93,7 @@ class _Running:
     evaluator: str
     inherits: tuple[Inherited, ...] | None = None
     bracket: int = 0
+    seed: int = 0
     again: list[Any] = field(default_factory=list)
 
 
@@ -175,6 +177,9 @@ class Search:
                     self._watcher.finals(len(best), len(best) - len(left))
                     finals = iter(left)
                     self._evaluate(executor, lambda: self._final(next(finals, None)))
+                if self.settings.confirm and self._searched:
+                    self._watcher.finals(trainings(self.settings.confirm), len(self.records) - len(self._searched))
+                    self._evaluate(executor, self._again)
         finally:
             for running in self._running.values():
                 if running.weights is not None:
@@ -227,8 +232,23 @@ class Search:
         """The training from scratch of a trial that had none."""
         return None if record is None else self._proposal(record.trial.architecture, record.origin, (), FROM_SCRATCH)
 
-    def _launch(self, proposal: _Running, executor: Executor, futures: dict[Future[Outcome], Any]) -> None:
+    def _again(self) -> _Running | None:
+        """The next training with another seed; None while the others of the round are running, or at the end."""
+        limit, last = self.settings.confirm_seconds, self._searched[-1].elapsed
+        if limit is not None and self.elapsed() - last >= limit:
+            return None
+        for record, seed in missing(self.records, self.settings.confirm, self.settings.seed, self.space):
+            if (self.space.canonical(record.trial.architecture), seed) not in self._running:
+                return self._proposal(record.trial.architecture, record.origin, (), AGAIN, seed)
+        return None
+
+    def _key(self, proposal: _Running) -> Any:
+        """What a running proposal is known by: its network, and its seed if that is another one."""
         key = self.space.canonical(proposal.architecture)
+        return (key, proposal.seed) if proposal.evaluator == AGAIN else key
+
+    def _launch(self, proposal: _Running, executor: Executor, futures: dict[Future[Outcome], Any]) -> None:
+        key = self._key(proposal)
         self._running[key] = proposal
         try:
             job = self._job(proposal)
@@ -250,14 +270,16 @@ class Search:
             every = every or pace(recipe.epochs)  # that of the whole training: looking at each epoch would cost more
             recipe = replace(recipe, epochs=min(recipe.epochs, settings.warm_up or WARM_UP))
         number = len(self.records) + len(self._running) - 1  # with itself; its own number if it is the next to finish
-        proposal.bracket = bracket(settings.fidelity, number, recipe.epochs)
+        again = proposal.evaluator == AGAIN
+        fidelity = "full" if again else settings.fidelity
+        proposal.bracket = bracket(fidelity, number, recipe.epochs)
         text, proxy = source(proposal.architecture, self.task), proxy_of(proposal.evaluator)
         if self._lenders and proposal.evaluator == "shared":
             proposal.inherits = self._lenders.inherits(proposal.architecture)
         return Job(
             source=text,
             recipe=recipe,
-            seed=settings.seed,
+            seed=proposal.seed,
             metrics=self._metrics,
             device=self._device,
             class_weights=settings.class_weights,
@@ -267,7 +289,7 @@ class Search:
             validate_every=every,
             batches=settings.batches,
             precision=settings.precision,
-            rungs=rungs(settings.fidelity, proposal.bracket, recipe.epochs, self.records, self.objectives[0].maximise),
+            rungs=rungs(fidelity, proposal.bracket, recipe.epochs, self.records, self.objectives[0].maximise),
             inherits=proposal.inherits,
             proxies=() if proxy is None else (proxy,),
             trains=proxy is None,
@@ -297,11 +319,14 @@ class Search:
         unknown = self._unknown()
         return None if unknown is None else self._proposal(unknown, "random", repeats, self.settings.evaluator)
 
-    def _proposal(self, architecture: Any, origin: str, repeats: Sequence[Repeat], evaluator: str) -> _Running:
+    def _proposal(
+        self, architecture: Any, origin: str, repeats: Sequence[Repeat], evaluator: str, seed: int | None = None
+    ) -> _Running:
         self._launched += 1
         home = self._home(evaluator, 0)
         weights = None if home is None else home.with_name(f"running-{self._launched}.safetensors")
-        return _Running(architecture, origin, tuple(repeats), weights, evaluator)
+        given = self.settings.seed if seed is None else seed
+        return _Running(architecture, origin, tuple(repeats), weights, evaluator, seed=given)
 
     def _home(self, evaluator: str, number: int) -> Path | None:
         """Where the weights of a trial go; None if nothing is trained."""
@@ -343,7 +368,7 @@ class Search:
             self.elapsed(),
             running.origin,
             running.repeats,
-            self.settings.seed,
+            running.seed,
             running.bracket,
             running.evaluator,
         )

@@ -18,6 +18,7 @@ SPACES = Registry(
     "search space",
     {
         "agnn": "nas.searchspace.spaces.agnn:AGNN",
+        "classic": "nas.searchspace.spaces.classic:Classic",
         "design": "nas.searchspace.spaces.design:Design",
         "lpgnas": "nas.searchspace.spaces.lpgnas:LPGNAS",
         "nasbench-graph": "nas.searchspace.spaces.nasbench_graph:NASBenchGraph",

@@ -1,0 +1,34 @@
+"""The graphs themselves, before they are made a task: what a trained network predicts on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch_geometric.data import Data, Dataset
+
+from nas.data.catalogue import CATALOGUE, find
+from nas.data.loading import read_own
+from nas.data.sources import read
+from nas.searchspace.errors import BadInput
+
+
+def graphs_of(data: Any, root: Any = None) -> list[Data]:
+    """The graphs of anything that ``load`` takes; those of a dict of splits in the order of its values.
+
+    Raises:
+        BadInput: if there is no such data.
+    """
+    if isinstance(data, str) and data.lower() in CATALOGUE:
+        return read(find(data), root)
+    if isinstance(data, Data):
+        return [data]
+    if (own := read_own(data, root)) is not None:
+        data = own.graphs
+    if isinstance(data, Mapping):
+        data = [graph for part in data.values() for graph in part]
+    if isinstance(data, Dataset):
+        data = [data[i] for i in range(len(data))]
+    if isinstance(data, Sequence) and data and all(isinstance(graph, Data) for graph in data):
+        return list(data)
+    raise BadInput(f"there is no graph in {type(data).__name__}; give a torch_geometric Data, a list, a name or a path")

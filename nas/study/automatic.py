@@ -1,0 +1,80 @@
+"""What is searched, how and for how long, where the user does not say: the whole of it, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.searchspace.task import Task
+
+SPACE, CONTROLLER = "classic", "tpe"
+"""Well tuned classic networks with their known good recipes first, and TPE, whose proposals cost next to nothing."""
+SEARCH, CONFIRM, TRAINING = 0.6, 0.2, 1 / 14
+"""Shares of the time: for the search, for training its best again with other seeds, and the most for one training.
+
+What is left is for the trainings that are still running at the end of each, for reading and for writing.
+"""
+CONFIRMED = 8
+WORKERS, WORTH_WORKERS = 4, 40.0
+"""The most processes on a CPU, and the seconds from which on it pays to start several."""
+RARE = 0.25
+"""The share of the smaller of two classes below which accuracy says little."""
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """Settings of a search, and why they are so.
+
+    Attributes:
+        settings: by the name of the field of ``Settings``.
+        why: one sentence each.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    why: tuple[str, ...] = ()
+
+
+def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[str, Any]) -> Automatic:
+    """Settings for a task and a time.
+
+    Args:
+        seconds: for everything.
+        device: ``cpu`` or a GPU.
+        cores: of the machine.
+        given: what the user said, which stands.
+    """
+    workers = min(cores, WORKERS) if device == "cpu" and seconds >= WORTH_WORKERS else 1
+    space = given.get("space", SPACE)
+    made: dict[str, Any] = {
+        "space": space,
+        "controller": CONTROLLER,
+        "known_first": space == SPACE,
+        "seconds": SEARCH * seconds,
+        "trial_seconds": max(TRAINING * seconds, 2.0),
+        "confirm": CONFIRMED,
+        "confirm_seconds": CONFIRM * seconds,
+        "workers": workers,
+    }
+    why = [
+        f"{SEARCH:.0%} of {seconds:g} s are for the search, {CONFIRM:.0%} for training its best {CONFIRMED} again with "
+        f"other seeds, {made['trial_seconds']:.3g} s at the most for one training",
+        f"{workers} {'process' if workers == 1 else 'processes'} on {cores} cores" if device == "cpu" else device,
+    ]
+    if space == SPACE:
+        why.append("the space is that of well tuned classic networks, whose published recipes are trained first")
+    rare = _rarer(task)
+    if "metric" not in given and task.metric == "accuracy" and rare is not None and rare < RARE:
+        made["metric"] = "roc-auc"
+        why.append(f"{rare:.0%} of the training items are of the rarer class, so the metric is roc-auc, not accuracy")
+    return Automatic(made | given, tuple(why))
+
+
+def _rarer(task: Task) -> float | None:
+    """The share of the rarer of two classes among the training items; None for other targets."""
+    import torch
+
+    if task.target != "multiclass" or task.outputs != 2:
+        return None
+    y = torch.cat([batch.y for batch in task.train])
+    positive = float(y.float().mean())
+    return min(positive, 1 - positive)
