@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +12,17 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from torch import Tensor
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Data
 
 from nas.api.searching import data_label, default_name, label, run_new
-from nas.data.graphs import graphs_of
-from nas.evaluation.devices import resolve
+from nas.data.graphs import graphs_of, side_by_side
 from nas.evaluation.train import measure
 from nas.export.predict import prepare
 from nas.metrics import resolve_metric
 from nas.result import Result
 from nas.searchspace.errors import BadInput
-from nas.settings import Settings
-from nas.study.automatic import automatic
+from nas.study.automatic import automatic_plan
 from nas.study.folder import runs_root
-from nas.study.plan import make_plan, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,22 +108,12 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
             RunError: if no network could be trained, or the run cannot be written.
         """
         data = X if y is None else labelled(X, y)
-        given = self._given(data)
-        first = Settings.of({**given, "seconds": self.seconds, "trials": None})
-        task = task_of(first, data)
-        chosen = automatic(task, self.seconds, resolve(self.device), os.cpu_count() or 1, given)
-        settings = replace(first, **chosen.settings)
-        objects = {
-            name: value
-            for name in ("space", "controller")
-            if (value := getattr(self, name)) != AUTO and not isinstance(value, str)
-        }
-        task = replace(task, metric=resolve_metric(settings.metric, task.target).name) if settings.metric else task
-        plan = make_plan(settings, data=data, loaded=task, **objects)
-        self.why_ = chosen.why
+        own = {"data": data, "space": self.space, "controller": self.controller}
+        objects = {name: value for name, value in own.items() if not isinstance(value, str)}
+        plan, self.why_ = automatic_plan(self.seconds, self._given(data), **objects)
         root = runs_root(self.runs)
-        self._data = data
         self.result_: Result = run_new(plan, self.name or default_name(plan, root), self.runs, watcher)
+        self._data, task = data, plan.task
         self.task_ = task
         self.module_ = self.result_.module()
         self.n_features_in_ = task.features
@@ -136,8 +122,6 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
 
     def _given(self, data: Any) -> dict[str, Any]:
         """What the user said, as settings."""
-        if not isinstance(self.seconds, int | float) or not self.seconds > 0:
-            raise BadInput(f"seconds must be a number above 0; got {self.seconds!r}")
         given: dict[str, Any] = {
             "data": data_label(data),
             "task": self.task,
@@ -179,7 +163,7 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
         self._fitted()
         graphs = graphs_of(self._data if data is None else data, self.result_.plan.settings.data_root)
         described = {**self.task_.describe(), "inputs": self.task_.inputs}
-        whole: Any = graphs[0] if len(graphs) == 1 and self.task_.level != "graph" else Batch.from_data_list(graphs)
+        whole = side_by_side(graphs, self.task_.level)
         try:
             wanted = None if pairs is None else torch.as_tensor(np.asarray(pairs), dtype=torch.long)
             arguments = prepare(whole, described, wanted)

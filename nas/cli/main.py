@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from nas.cli import comparing, correlating, generating, inspecting, looking, ranking, searching, taking
+from nas.cli import comparing, correlating, fitting, generating, inspecting, looking, ranking, searching, taking
 from nas.searchspace.errors import BadInput, MissingExtra, NasError
 
 FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
@@ -35,6 +35,7 @@ def cli(debug: bool) -> None:
 
 
 for command in (
+    *fitting.COMMANDS,
     *searching.COMMANDS,
     *comparing.COMMANDS,
     *ranking.COMMANDS,

@@ -232,6 +232,27 @@ def brief(architecture: Any) -> str:
     return " | ".join(" ".join(str(value) for _, value in knobs) for knobs in _groups(architecture).values())
 
 
+def confirmation(result: Result, number: int) -> str:
+    """What the trainings of a trial's network with other seeds gave; empty where there were none."""
+    from nas.study.confirming import confirmed_as
+    from nas.training import Summary
+
+    again = [r.trial.metrics for r in confirmed_as(result.records, number, result.plan.space) if r.trial.values]
+    if not again:
+        return ""
+    parts = []
+    for split, name in (("valid", "validation"), ("test", "test")):
+        key = f"{split}_{result.plan.task.metric}"
+        found = Summary.of([metrics[key] for metrics in again])
+        deviation = "" if len(again) == 1 else f" ± {shown(found.deviation, key)}"
+        parts.append(f"{name} {shown(found.mean, key)}{deviation}")
+    return (
+        f"{len(again)} trainings with other seeds: {', '.join(parts)}"
+        if len(again) > 1
+        else (f"one training with another seed: {', '.join(parts)}")
+    )
+
+
 def print_architecture(result: Result, number: int) -> None:
     """The knobs of one trial by name, the items of a repeat on lines of their own."""
     width = _width()
@@ -244,6 +265,8 @@ def print_architecture(result: Result, number: int) -> None:
         for line in lines:
             click.echo(f"  {line}")
     metrics, proxy = result.trial(number).metrics, result.records[number].proxy
+    if said := confirmation(result, number):
+        click.echo(f"  {said}")
     if proxy is not None:
         click.echo(f"  not trained, its number is its {proxy} score; nas train and nas export train it")
     if result.plan.column is not None:

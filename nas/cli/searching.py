@@ -156,8 +156,8 @@ TOP = 10
     "--confirm",
     type=int,
     metavar="N",
-    help="Train the best N trials again with other seeds in the end, the better of them with more, and take the one with "
-    "the best mean: the best of many measurements was lucky, too.  [default: 0]",
+    help="Train the best N trials again with other seeds in the end, the better of them with more, and take the one "
+    "with the best mean: the best of many measurements was lucky, too.  [default: 0]",
 )
 @click.option("--confirm-seconds", type=float, help="Start no such training after so many more seconds.")
 @click.option(
@@ -203,7 +203,7 @@ def search(config: str | None, name: str | None, runs: str | None, as_json: bool
 
         plan = make_plan(settings)
     folder = RunFolder(runs_root(runs), name or default_name(plan, runs_root(runs)))
-    return _watched(plan, folder, as_json, lambda watcher: run_new(plan, folder.name, folder.root, watcher))
+    return watched(plan, folder, as_json, lambda watcher: run_new(plan, folder.name, folder.root, watcher))
 
 
 @click.command()
@@ -230,7 +230,7 @@ def resume(run: str, trials: int | None, seconds: float | None, runs: str | None
         from nas.study.plan import plan_of_run
 
         plan = plan_of_run(run, settings)
-    return _watched(plan, folder, as_json, lambda watcher: run_on(plan, folder, watcher))
+    return watched(plan, folder, as_json, lambda watcher: run_on(plan, folder, watcher))
 
 
 def _why_early(settings: Settings) -> str:
@@ -238,7 +238,7 @@ def _why_early(settings: Settings) -> str:
     return ", or ".join([*why, *([] if settings.trial_seconds is None else ["at their time limit"])])
 
 
-def _watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
+def watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     """Run with a progress bar, then print and report; interrupted, say how to go on."""
     from nas.cli.progress import SearchProgress
     from nas.study.records import searched, stopped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch_geometric.data import Data, Dataset
+from torch_geometric.data import Batch, Data, Dataset
 
 from nas.data.catalogue import CATALOGUE, find
 from nas.data.loading import read_own
@@ -32,3 +32,8 @@ def graphs_of(data: Any, root: Any = None) -> list[Data]:
     if isinstance(data, Sequence) and data and all(isinstance(graph, Data) for graph in data):
         return list(data)
     raise BadInput(f"there is no graph in {type(data).__name__}; give a torch_geometric Data, a list, a name or a path")
+
+
+def side_by_side(graphs: list[Data], level: str) -> Any:
+    """One graph as it is, where its nodes or links are meant; several, and all where graphs are, as one batch."""
+    return graphs[0] if len(graphs) == 1 and level != "graph" else Batch.from_data_list(graphs)

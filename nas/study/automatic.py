@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from nas.evaluation.devices import resolve
+from nas.metrics import resolve_metric
+from nas.searchspace.errors import BadInput
 from nas.searchspace.task import Task
+from nas.settings import Settings
+from nas.study.plan import Plan, make_plan, task_of
 
 SPACE, CONTROLLER = "classic", "tpe"
 """Well tuned classic networks with their known good recipes first, and TPE, whose proposals cost next to nothing."""
@@ -67,6 +74,27 @@ def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[s
         made["metric"] = "roc-auc"
         why.append(f"{rare:.0%} of the training items are of the rarer class, so the metric is roc-auc, not accuracy")
     return Automatic(made | given, tuple(why))
+
+
+def automatic_plan(seconds: float, given: Mapping[str, Any], **objects: Any) -> tuple[Plan, tuple[str, ...]]:
+    """The plan of a search that takes so many seconds with all that follows, and why it is so.
+
+    Args:
+        given: settings that the user said, by name; ``trials`` and ``seconds`` are not among them.
+        objects: ``data``, ``space`` and ``controller`` that stand in for names.
+
+    Raises:
+        BadInput: as ``make_plan``, or if there is no time.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise BadInput(f"seconds must be a number above 0; got {seconds!r}")
+    first = Settings.of({**given, "trials": None, "seconds": seconds})
+    task = task_of(first, objects.get("data"))
+    chosen = automatic(task, seconds, resolve(first.device), os.cpu_count() or 1, dict(given))
+    settings = replace(first, **chosen.settings)
+    if settings.metric is not None:
+        task = replace(task, metric=resolve_metric(settings.metric, task.target).name)
+    return make_plan(settings, loaded=task, **objects), chosen.why
 
 
 def _rarer(task: Task) -> float | None:

@@ -86,6 +86,12 @@ def confirmed(records: Sequence[Record], space: Space[Any]) -> list[Confirmed]:
     return sorted(found, key=lambda c: (-len(c.again), -fmean(c.values), c.original.trial.number))
 
 
+def confirmed_as(records: Sequence[Record], number: int, space: Space[Any]) -> list[Record]:
+    """The trainings with other seeds of the network of a trial."""
+    key = _key(records[number], space)
+    return [r for r in records if r.evaluator == AGAIN and _key(r, space) == key]
+
+
 def in_confirmed_order(records: Sequence[Record], space: Space[Any]) -> list[Record]:
     """The trials that did not fail: first one of each confirmed architecture, then the others as measured."""
     first = [c.representative for c in confirmed(records, space) if any(v > -math.inf for v in c.values)]
