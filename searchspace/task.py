@@ -90,7 +90,10 @@ class Task:
         edge_weights: whether edges have an ``edge_weight``.
         classes: names of the classes, or of the yes/no questions or numbers; empty where they have none.
         transforms: what was done to the raw graph and must be done to a new one: ``row-normalise``, ``undirected``,
-            ``one-hot degree``.
+            ``one-hot columns`` and ``one-hot edge columns`` (of the categories below), ``one-hot degree``, and the
+            words of ``nas.data.encodings``.
+        categories, edge_categories: of each column of ``x`` and of ``edge_attr`` the whole numbers that became a place
+            each; empty where columns are numbers.
         notes: what the user should know of how the data was read (repairs, added features).
         train, valid, test: the batches.
         folds: for cross-validation, a task for each fold, of which this one is the first; their mean counts.
@@ -108,6 +111,8 @@ class Task:
     edge_weights: bool = False
     classes: tuple[str, ...] = ()
     transforms: tuple[str, ...] = ()
+    categories: tuple[tuple[int, ...], ...] = ()
+    edge_categories: tuple[tuple[int, ...], ...] = ()
     notes: tuple[str, ...] = ()
     train: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
     valid: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
@@ -153,7 +158,8 @@ class Task:
 
     def fingerprint(self) -> str:
         """A short hash that changes when the data, its splits, the target or the metric do."""
-        later = {"edge_weights": False, "classes": ()}  # fields that runs of earlier versions did not have
+        # fields that runs of earlier versions did not have
+        later = {"edge_weights": False, "classes": (), "categories": (), "edge_categories": ()}
         described = {k: v for k, v in self.describe().items() if k != "notes" and later.get(k, ...) != v}
         text = json.dumps(described, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -14,11 +14,11 @@ class Entry:
 
     Attributes:
         name: what ``--data`` says.
-        level: whether nodes or graphs are classified.
+        level: whether nodes or graphs are asked about.
         description: one line.
         graphs, nodes, edges: totals; an undirected edge counts twice.
         features: width of a node's features; 0 where there are none.
-        classes: number of classes.
+        classes: number of classes; elsewhere of yes/no questions, or of numbers to predict.
         split: the default ``--split``.
         source: where the files come from, with the licence stated there.
         loader: class of ``torch_geometric.datasets``; empty for what is built here.
@@ -53,6 +53,7 @@ _GEOM = "graphdml-uiuc-jlu/geom-gcn (no licence stated)"
 _YANDEX = "yandex-research/heterophilous-graphs (MIT)"
 _AIRPORTS = "leoribeiro/struc2vec (MIT)"
 _TU = "TUDataset collection (no licence stated for the data)"
+_MOLECULES = "MoleculeNet ({}); needs rdkit"
 _IMBALANCED = "classes are unbalanced: accuracy says little here"
 _TINY = "so small that one test node is 2 to 3 points: compare over all ten splits"
 
@@ -153,6 +154,31 @@ CATALOGUE: dict[str, Entry] = {
         Entry(
             "imdb-binary", "graph", "who acted with whom, around one actor; action or romance",
             1000, 19773, 193062, 0, 2, "random", _TU, "TUDataset", "IMDB-BINARY", "IMDB-BINARY",
+        ),
+        Entry(
+            "esol", "graph", "molecules; logarithm of their solubility in water (mol/l)",
+            1128, 14991, 30856, 9, 1, "random", _MOLECULES.format("deepchem/deepchem, MIT"),
+            "MoleculeNet", "ESOL", "esol", metric="rmse",
+        ),
+        Entry(
+            "freesolv", "graph", "small molecules; free energy of hydration (kcal/mol)",
+            642, 5600, 10770, 9, 1, "random", _MOLECULES.format("no licence stated"),
+            "MoleculeNet", "FreeSolv", "freesolv", metric="rmse",
+        ),
+        Entry(
+            "lipo", "graph", "molecules; lipophilicity, the logarithm of the octanol/water distribution at pH 7.4",
+            4200, 113568, 247798, 9, 1, "random", _MOLECULES.format("no licence stated"),
+            "MoleculeNet", "Lipo", "lipo", metric="rmse",
+        ),
+        Entry(
+            "bbbp", "graph", "molecules; do they pass the blood-brain barrier?",
+            2039, 49068, 105842, 9, 1, "random", _MOLECULES.format("no licence stated"),
+            "MoleculeNet", "BBBP", "bbbp", metric="roc-auc",
+        ),
+        Entry(
+            "tox21", "graph", "molecules; toxic in 12 assays, of which 17 % of the answers are missing?",
+            7823, 145256, 301802, 9, 12, "random", _MOLECULES.format("no licence stated"),
+            "MoleculeNet", "Tox21", "tox21", metric="roc-auc",
         ),
     )
 }  # fmt: skip

@@ -28,6 +28,7 @@ def load(
     seed: int = 0,
     metric: str | None = None,
     task: str = "auto",
+    features: str | None = None,
 ) -> Task:
     """Read, check and divide a data set.
 
@@ -39,12 +40,16 @@ def load(
         root: folder with raw files, only read; else ``NAS_DATA``; else PyG downloads to the user's cache folder.
         split: ``public`` (of Planetoid), ``given`` (masks in the data), ``random`` (stratified, 60/20/20 of nodes,
             80/10/10 of graphs), ``random:T,V`` (T training and V validation items of each class, the rest tests) or
-            ``fold:K`` (test on the K-th of ten, counted from 0, validate on the next; or the K-th given split).
+            ``fold:K`` (test on the K-th of ten, counted from 0, validate on the next; or the K-th given split),
+            ``cv:K`` (a tenth tests, of the rest each K-th part validates once; the mean over these folds counts) or
+            ``scaffold`` (of molecules, see ``nas.data.splits.by_groups``).
             None is the data set's customary one, else given masks, else ``random``.
         seed: of random splits.
         metric: see ``nas.metrics``; None is the customary one.
         task: what is predicted: ``node``, ``graph`` or ``link``; ``auto`` is what the labels say, and links where
             one graph has none. Links are those of one graph, hidden at random.
+        features: what a node is described by: a list, joined by commas, of ``own``, ``degree``, ``laplacian[:K]`` and
+            ``random-walk[:K]``, see ``nas.data.encodings``; None is the data set's own, else degrees.
 
     Raises:
         BadInput: if the name, split or metric is unknown or unfit, or the data are.
@@ -55,25 +60,35 @@ def load(
     if isinstance(data, str) and not is_path(data) and not data.startswith(OGB):
         if data.lower() not in CATALOGUE:
             raise unknown_name(data)
-        return _named(find(data), root, split, seed, metric, task)
-    if (own := _read(data, root)) is not None:
-        return _of_own(own, data, split, seed, metric, task)
+        return _named(find(data), root, split, seed, metric, task, features)
+    if (own := read_own(data, root)) is not None:
+        return _of_own(own, data, split, seed, metric, task, features)
     from torch_geometric.data import Data, Dataset
 
     from nas.data.assemble import assemble
 
     if isinstance(data, Data):
-        return assemble([data], name="data", split=_own(split), seed=seed, metric=metric, task=task)
+        return assemble([data], name="data", split=_own(split), seed=seed, metric=metric, task=task, features=features)
     if isinstance(data, Mapping):
         return assemble(
-            {k: list(v) for k, v in data.items()}, name="data", split=_own(split), seed=seed, metric=metric, task=task
+            {k: list(v) for k, v in data.items()},
+            name="data",
+            split=_own(split),
+            seed=seed,
+            metric=metric,
+            task=task,
+            features=features,
         )
     if isinstance(data, Dataset):
         graphs: list[Any] = [data[i] for i in range(len(data))]
         name = getattr(data, "name", None) or type(data).__name__
-        return assemble(graphs, name=str(name), split=_own(split), seed=seed, metric=metric, task=task)
+        return assemble(
+            graphs, name=str(name), split=_own(split), seed=seed, metric=metric, task=task, features=features
+        )
     if isinstance(data, Sequence):
-        return assemble(list(data), name="data", split=_own(split), seed=seed, metric=metric, task=task)
+        return assemble(
+            list(data), name="data", split=_own(split), seed=seed, metric=metric, task=task, features=features
+        )
     raise BadInput(
         "data must be the name of a data set, a torch_geometric Data or Dataset, a path, a NetworkX graph, a list of "
         "graphs, or a dict of lists; "
@@ -81,7 +96,7 @@ def load(
     )
 
 
-def _read(data: Any, root: str | os.PathLike[str] | None) -> Read | None:
+def read_own(data: Any, root: str | os.PathLike[str] | None) -> Read | None:
     """What a path, a name of OGB or NetworkX graphs hold; None for anything else."""
     if isinstance(data, str) and data.startswith(OGB):
         from nas.data.readers.ogb import read_ogb
@@ -96,7 +111,9 @@ def _read(data: Any, root: str | os.PathLike[str] | None) -> Read | None:
     return read_networkx(data) if are_networkx(data) else None
 
 
-def _of_own(own: Read, data: Any, split: str | None, seed: int, metric: str | None, task: str) -> Task:
+def _of_own(
+    own: Read, data: Any, split: str | None, seed: int, metric: str | None, task: str, features: str | None
+) -> Task:
     from nas.data.assemble import assemble
 
     try:
@@ -107,6 +124,7 @@ def _of_own(own: Read, data: Any, split: str | None, seed: int, metric: str | No
             seed=seed,
             metric=metric or (None if task == "link" else own.metric),
             task=task,
+            features=features,
             notes=own.notes,
         )
     except BadInput as error:
@@ -121,7 +139,9 @@ def _own(split: str | None) -> str | None:
     return split
 
 
-def _named(entry: Entry, root: Any, split: str | None, seed: int, metric: str | None, task: str) -> Task:
+def _named(
+    entry: Entry, root: Any, split: str | None, seed: int, metric: str | None, task: str, features: str | None
+) -> Task:
     from nas.data.assemble import assemble
     from nas.data.features import both_ways, normalised
     from nas.data.sources import read
@@ -133,7 +153,7 @@ def _named(entry: Entry, root: Any, split: str | None, seed: int, metric: str | 
         raise BadInput(f"{entry.name} has no public split; its default is {entry.split}")
     notes = [entry.caution] if entry.caution else []
     transforms = []
-    graphs = read(entry, root)
+    graphs = read(entry, root, notes)
     if entry.normalise:
         graphs = [normalised(graph) for graph in graphs]
         transforms.append("row-normalise")
@@ -148,6 +168,7 @@ def _named(entry: Entry, root: Any, split: str | None, seed: int, metric: str | 
         seed=seed,
         metric=metric or (None if links else entry.metric),
         task=task,
+        features=features,
         notes=notes,
         transforms=transforms,
     )

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from filelock import FileLock
 from torch_geometric import datasets
 from torch_geometric.data import Data
 
-from nas.data import planetoid
+from nas.data import molecules, planetoid
 from nas.data.catalogue import Entry
 from nas.data.digits import digits
 from nas.data.places import cache_folder, data_folders
@@ -30,17 +31,25 @@ from nas.searchspace.errors import BadInput, NasError, RunError
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST)
 
 
-def read(entry: Entry, root: str | os.PathLike[str] | None = None) -> list[Data]:
+def read(entry: Entry, root: str | os.PathLike[str] | None = None, notes: list[str] | None = None) -> list[Data]:
     """The graphs of a data set, as its files hold them; downloaded if no folder has them.
 
+    Args:
+        notes: takes what the user should know of how they were read.
+
     Raises:
+        MissingExtra: if it holds molecules and rdkit is not installed.
         RunError: if they are nowhere and cannot be downloaded, or the cache folder cannot be written.
         BadInput: if the files are damaged.
     """
     if not entry.loader:
         return [digits()]
+    of_molecules = entry.loader == molecules.LOADER
+    made_by = molecules.require_rdkit(entry.name) if of_molecules else ""
     raw = _raw(entry, root)
-    dataset = _open(entry, raw, cache_folder() / "data" / "processed" / f"{entry.name}-{_stamp(raw)}")
+    dataset = _open(entry, raw, cache_folder() / "data" / "processed" / f"{entry.name}-{_stamp(raw, made_by)}")
+    if notes is not None and of_molecules and (note := molecules.unread(raw, len(dataset))) is not None:
+        notes.append(note)
     return [dataset[i] for i in range(len(dataset))]
 
 
@@ -69,7 +78,8 @@ def _open(entry: Entry, raw: Path, home: Path) -> Any:
     """The PyG data set over ``raw``, prepared in ``home`` if it is not there yet."""
 
     def no_download(self: Any) -> None:
-        lacking = [name for name in self.raw_file_names if not (raw / name).exists()]
+        names = self.raw_file_names
+        lacking = [name for name in ([names] if isinstance(names, str) else names) if not (raw / name).exists()]
         raise BadInput(f"{raw} lacks {', '.join(lacking)}; add what is missing, or remove the folder to download")
 
     whole = _class(entry)
@@ -120,10 +130,12 @@ def _class(entry: Entry) -> type:
 
 
 def _make(loader: type, entry: Entry, root: Path) -> Any:
-    return loader(str(root), entry.argument) if entry.argument else loader(str(root / entry.folder))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipping molecule")  # they are counted, see ``molecules.unread``
+        return loader(str(root), entry.argument) if entry.argument else loader(str(root / entry.folder))
 
 
-def _stamp(raw: Path) -> str:
-    """Changes with the files (place, names, sizes, times) and with the PyG that writes what is made of them."""
+def _stamp(raw: Path, made_by: str) -> str:
+    """Changes with the files (place, names, sizes, times), and with the PyG and what else makes graphs of them."""
     files = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(raw.iterdir())]
-    return hashlib.sha256(repr((torch_geometric.__version__, str(raw), files)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((torch_geometric.__version__ + made_by, str(raw), files)).encode()).hexdigest()[:12]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,10 @@ from nas.searchspace.task import SPLITS
 
 FOLDS = 10
 RARE = 3
+HELD_OUT, MOST = 0.1, 20
+"""Of cross-validation the share of the items that tests, and the most folds."""
 Rows = NDArray[np.int64]
-WORDS = ("public", "given", "random", "random:T,V", "fold:K")
+WORDS = ("public", "given", "random", "random:T,V", "fold:K", "cv:K", "scaffold")
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,25 @@ class Plan:
 
 
 def parse(word: str) -> Plan:
-    """``public``, ``given``, ``random``, ``random:T,V`` or ``fold:K``.
+    """``public``, ``given``, ``random``, ``random:T,V``, ``fold:K``, ``cv:K`` or ``scaffold``.
 
     Raises:
         BadInput: if it is none of these.
     """
-    match = re.fullmatch(r"(public|given|random)|(random):(\d+),(\d+)|(fold):(\d+)", word.strip().lower())
+    match = re.fullmatch(r"(public|given|random|scaffold)|(random):(\d+),(\d+)|(fold|cv):(\d+)", word.strip().lower())
     if match is None:
-        if word.strip().lower().startswith(("random:", "fold:")):
+        if word.strip().lower().startswith(("random:", "fold:", "cv")):
             raise BadInput(
                 f"split {word!r} cannot be read; write random:T,V with T training and V validation items of each "
-                "class, such as random:20,30, or fold:K with K counted from 0"
+                "class, such as random:20,30, or fold:K with K counted from 0, or cv:K with K folds, such as cv:5"
             )
         raise unknown("split", word, WORDS)
     kind, *numbers = [group for group in match.groups() if group is not None]
     plan = Plan(kind, tuple(int(number) for number in numbers))
     if kind == "random" and 0 in plan.numbers:
         raise BadInput(f"split {word!r} leaves a set empty; T and V must be at least 1")
+    if kind == "cv" and not 2 <= plan.numbers[0] <= MOST:
+        raise BadInput(f"split {word!r} is out of range; cross-validation has 2 to {MOST} folds, cv:2 to cv:{MOST}")
     return plan
 
 
@@ -116,6 +120,54 @@ def divide(plan: Plan, items: int, labels: Tensor | None, seed: int, share: floa
     trains = np.ones(items, dtype=bool)
     trains[_joined(valid)] = trains[_joined(test)] = False
     return Indices(_tensor(np.flatnonzero(trains)), _tensor(_joined(valid)), _tensor(_joined(test)), notes)
+
+
+def cross_validation(plan: Plan, items: int, labels: Tensor | None, seed: int) -> list[Indices]:
+    """The division of every fold of ``cv:K``: one test set for all, and of the rest each K-th part validates once.
+
+    Seeded and stratified like ``divide``; classes with fewer than 3 members always train.
+
+    Raises:
+        BadInput: if there are too few items.
+    """
+    groups, notes = _groups(items, labels, np.random.default_rng(seed))
+    held = [max(1, round(HELD_OUT * len(group))) for group in groups]
+    test = _joined([group[:size] for group, size in zip(groups, held, strict=True)])
+    order = _joined([group[size:] for group, size in zip(groups, held, strict=True)])
+    if len(order) < plan.numbers[0]:
+        raise BadInput(f"split {plan} needs an item for every fold besides those that test; there are {len(order)}")
+    turn, out = np.arange(len(order)) % plan.numbers[0], list[Indices]()
+    for fold in range(plan.numbers[0]):
+        trains = np.ones(items, dtype=bool)
+        trains[test] = trains[order[turn == fold]] = False
+        out.append(Indices(_tensor(np.flatnonzero(trains)), _tensor(order[turn == fold]), _tensor(test), notes))
+    return out
+
+
+def by_groups(groups: Sequence[str], share: float) -> Indices:
+    """Whole groups, the largest first, train until one would exceed what is left for training; then they validate.
+
+    The division by scaffolds of MoleculeNet (Wu et al., Chemical Science 2018, section 3.3): rare ones are tested. Of
+    equally large groups the one that comes first in the data goes first.
+
+    Args:
+        groups: of each item the name of its group.
+        share: of the items that validates, and again that tests.
+    """
+    members: dict[str, list[int]] = {}
+    for item, group in enumerate(groups):
+        members.setdefault(group, []).append(item)
+    parts: dict[str, list[int]] = {"train": [], "valid": [], "test": []}
+    trains, placed = (1 - 2 * share) * len(groups), (1 - share) * len(groups)
+    for rows in sorted(members.values(), key=lambda rows: (-len(rows), rows[0])):
+        if len(parts["train"]) + len(rows) <= trains:
+            parts["train"] += rows
+        elif len(parts["train"]) + len(parts["valid"]) + len(rows) <= placed:
+            parts["valid"] += rows
+        else:
+            parts["test"] += rows
+    train, valid, test = (torch.tensor(sorted(part), dtype=torch.long) for part in parts.values())
+    return Indices(train, valid, test)
 
 
 def _groups(items: int, labels: Tensor | None, rng: np.random.Generator) -> tuple[list[Rows], tuple[str, ...]]:
