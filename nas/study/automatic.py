@@ -16,7 +16,7 @@ from nas.study.plan import Plan, make_plan, task_of
 
 SPACE, CONTROLLER = "classic", "tpe"
 """Well tuned classic networks with their known good recipes first, and TPE, whose proposals cost next to nothing."""
-SEARCH, CONFIRM, TRAINING = 0.6, 0.2, 1 / 14
+SEARCH, CONFIRM, TRAINING = 0.55, 0.2, 1 / 8
 """Shares of the time: for the search, for training its best again with other seeds, and the most for one training.
 
 What is left is for the trainings that are still running at the end of each, for reading and for writing.

@@ -74,7 +74,7 @@ class Classic:
         }  # fmt: skip
         deep = plain | {"residual": True, "norm": "batch", "dropout": 0.2, "weight_decay": 0.0}
         gcn = plain | {"conv": "gcn", "layers": 2, "hidden": 64}
-        gin = plain | {"conv": "gin-mlp", "layers": 3, "hidden": 64, "norm": "batch", "weight_decay": 0.0}
+        gin = plain | {"conv": "gin-mlp", "layers": 2, "hidden": 64, "norm": "batch", "weight_decay": 0.0}
         nodes = [
             gcn,
             plain | {"conv": "sage", "layers": 2, "hidden": 64},
@@ -85,15 +85,16 @@ class Classic:
             gcn | {"hidden": 256, "dropout": 0.7},
         ]
         graphs = [
-            gin | {"dropout": 0.0, "readout": "sum"},
+            gin | {"readout": "sum"},
+            gin | {"layers": 3, "dropout": 0.0, "readout": "sum"},
             gcn | {"layers": 3, "dropout": 0.0, "weight_decay": 0.0, "norm": "batch", "readout": "mean"},
             gin | {"jumping": True, "layers": 4, "readout": "sum", "lr": 0.003},
             deep | {"conv": "gin-mlp", "layers": 4, "hidden": 128, "lr": 0.001, "readout": "mean"},
             deep | {"conv": "gcn", "layers": 6, "hidden": 128, "lr": 0.001, "readout": "mean"},
-            gin | {"dropout": 0.5, "weight_decay": 5e-4, "readout": "mean"},
+            gin | {"layers": 3, "weight_decay": 5e-4, "readout": "mean"},
         ]
         links = [
-            gcn | {"dropout": 0.2, "weight_decay": 0.0, "decoder": decoder, "hidden": width}
-            for decoder, width in (("dot", 128), ("mlp", 256), ("ncn", 256), ("ncn", 64))
+            gcn | {"dropout": dropout, "weight_decay": 0.0, "decoder": decoder, "hidden": width}
+            for decoder, width, dropout in (("dot", 64, 0.0), ("dot", 256, 0.2), ("mlp", 256, 0.2), ("ncn", 256, 0.2))
         ]
         return {"node": nodes, "graph": graphs, "link": links}[task.level]

@@ -1,0 +1,139 @@
+"""A search with nothing set but the time, on every kind of task, beside a default network and random search.
+
+    python experiments/tasks/fit.py [default auto random] [--data cora,"cora link",...] [--seeds 0,1] [--runs DIR]
+
+Needs the data (NAS_DATA or a download; rdkit for molecules). ``default`` is a GCN of two layers for nodes, with a dot
+product for links, and a GIN of two layers for graphs, trained in full with several seeds; ``auto`` is ``nas.AutoGNN``
+with its defaults, ``random`` the same with random search in place of its controller and without the known good networks
+and in the same time. The split seed is the seed; public and given splits stay as they are. Validation chooses;
+``test`` is that of the network taken, ``test_mean`` that of the trainings of its architecture with fresh seeds.
+
+fit.csv gets a row when a search, or the default networks on a data set, is finished; finished rows are skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import tomllib
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from recording import append, origin, rows
+
+import nas
+from nas.metrics import METRICS
+from nas.settings import Settings
+from nas.study.confirming import confirmed_as
+from nas.study.plan import make_plan
+from nas.training import train_seeds
+
+HERE = Path(__file__).parent
+SETTINGS = tomllib.loads((HERE / "settings.toml").read_text())
+TABLE = HERE / "fit.csv"
+NODES = {
+    "conv": "gcn", "layers": 2, "hidden": 64, "before": False, "residual": False, "jumping": False,
+    "norm": "none", "activation": "relu", "dropout": 0.5, "lr": 0.01, "weight_decay": 5e-4,
+}  # fmt: skip
+DEFAULT = {
+    "node": NODES,
+    "link": NODES | {"dropout": 0.0, "weight_decay": 0.0, "decoder": "dot"},
+    "graph": NODES | {"conv": "gin-mlp", "norm": "batch", "weight_decay": 0.0, "readout": "sum"},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ways", nargs="*", metavar="way", default=["default", *SETTINGS["controllers"]])
+    parser.add_argument("--data", default=",".join(SETTINGS["data"]))
+    parser.add_argument("--seeds", default=",".join(map(str, range(SETTINGS["seeds"]))))
+    parser.add_argument("--runs", default="runs")
+    given = parser.parse_args()
+    for seed in map(int, given.seeds.split(",")):
+        for data in given.data.split(","):
+            for way in given.ways:
+                key = {"data": data, "way": way, "seed": str(seed)}
+                if any(all(row[k] == v for k, v in key.items()) for row in rows(TABLE)):
+                    continue
+                begin = time.monotonic()
+                row = default(data, seed, given.runs) if way == "default" else found(data, way, seed, given.runs)
+                append(TABLE, key | row | {"wall": round(time.monotonic() - begin, 1), **origin()})
+                print(data, way, seed, {k: row[k] for k in ("test", "test_mean", "test_deviation")}, flush=True)
+
+
+def asked(data: str) -> dict[str, Any]:
+    """Name and question of a data set of the settings."""
+    name, _, task = data.partition(" ")
+    return {"data": name, "task": task or "auto"}
+
+
+def default(data: str, seed: int, runs: str) -> dict[str, Any]:
+    """A default network over seeds."""
+    plan = make_plan(Settings.of({**asked(data), "split_seed": seed, "space": "classic", "controller": "random"}))
+    architecture = plan.space.from_knobs(DEFAULT[plan.task.level])
+    file = Path(runs) / "default" / f"{data.replace(' ', '-')}-{seed}.json"
+    trained = train_seeds(plan, architecture, range(SETTINGS["default_seeds"]), file)
+    metric = plan.task.metric
+    test, valid = trained.summary[f"test_{metric}"], trained.summary[f"valid_{metric}"]
+    return {
+        "metric": metric,
+        "trials": len(test.values),
+        "test": "",
+        "test_mean": round(test.mean, 4),
+        "test_deviation": round(test.deviation, 4),
+        "trainings": len(test.values),
+        "valid_mean": round(valid.mean, 4),
+        "architecture": "",
+        "split": plan.task.split,
+    }
+
+
+def found(data: str, way: str, seed: int, runs: str) -> dict[str, Any]:
+    """A search in the given time."""
+    question = asked(data)
+    more = {} if way == "auto" else {"controller": way, "settings": {"known_first": False}}
+    model = nas.AutoGNN(
+        task=question["task"], seconds=SETTINGS["seconds"], seed=seed, split_seed=seed, runs=runs, **more
+    ).fit(question["data"])
+    result, metric = model.result_, model.task_.metric
+    best = result.best
+    again = [r.trial.metrics for r in confirmed_as(result.records, best.number, result.plan.space) if r.trial.values]
+    tests = [metrics[f"test_{metric}"] for metrics in again] or [best.metrics[f"test_{metric}"]]
+    return {
+        "metric": metric,
+        "trials": sum(r.evaluator == "train" for r in result.records),
+        "test": round(best.metrics[f"test_{metric}"], 4),
+        "test_mean": round(fmean(tests), 4),
+        "test_deviation": round(stdev(tests), 4) if len(tests) > 1 else "",
+        "trainings": len(tests),
+        "valid_mean": round(float(model.leaderboard()[f"valid_{metric}"][0]), 4),
+        "architecture": " ".join(f"{k}={v}" for k, v in result.plan.space.knobs(best.architecture).items()),
+        "split": result.plan.task.split,
+    }
+
+
+def summary() -> None:
+    """For each data set the means over seeds, and whether the search is ahead of the default network."""
+    table = rows(TABLE)
+    ahead = behind = total = 0
+    for data in dict.fromkeys(row["data"] for row in table):
+        of = {way: [r for r in table if r["data"] == data and r["way"] == way] for way in ("default", "auto", "random")}
+        if not of["default"] or not of["auto"]:
+            continue
+        mean = {way: fmean(float(r["test_mean"]) for r in those) for way, those in of.items() if those}
+        larger = METRICS[of["auto"][0]["metric"]].larger_is_better
+        gain = (mean["auto"] - mean["default"]) * (1 if larger else -1)
+        deviation = fmean(float(r["test_deviation"] or 0) for r in of["auto"])
+        total, ahead, behind = total + 1, ahead + (gain > 0), behind + (gain < -deviation)
+        print(
+            data, of["auto"][0]["metric"], {k: round(v, 4) for k, v in mean.items()}, f"{gain:+.4f} ({deviation:.4f})"
+        )
+    print(f"ahead on {ahead} of {total}, behind by more than the deviation on {behind}")
+
+
+if __name__ == "__main__":
+    summary() if sys.argv[1:] == ["summary"] else main()
