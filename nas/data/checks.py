@@ -29,13 +29,15 @@ def tensor(value: Any, what: str, where: str) -> Tensor:
 
 def node_count(data: Data, rows_of_y: int) -> int:
     """Nodes of a graph: what it says, else rows of its features, else of its labels, else what the edges name."""
+    shape = tuple(getattr(data.x, "shape", ()))
+    rows = int(shape[0]) if shape else None
     if "num_nodes" in data:
         nodes = int(data.num_nodes or 0)
-        if nodes != rows_of_y and (data.x is None or nodes != len(data.x)):
+        if nodes not in (rows, rows_of_y):
             believable(nodes, data.edge_index)
         return nodes
-    if data.x is not None:
-        return int(data.x.size(0))
+    if rows is not None:
+        return rows
     if rows_of_y > 1 or data.edge_index is None:
         return rows_of_y
     index = tensor(data.edge_index, "edge_index", "the graph")

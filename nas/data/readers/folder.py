@@ -31,6 +31,7 @@ from nas.searchspace.errors import BadInput
 from nas.searchspace.task import SPLITS
 
 NODES, EDGES, GRAPHS = "nodes.csv", "edges.csv", "graphs.csv"
+ENDS = ("source", "target")
 _OFTEN = {
     "id": ("node", "node_id", "nodeid", "name", "index", "graph", "graph_id"),
     "source": ("src", "from", "u", "head", "node1", "source_id"),
@@ -62,7 +63,7 @@ def read_folder(folder: Path) -> Read:
             f"the folder {folder} has no {EDGES}; for graphs without edges write one with the line source,target alone"
         )
     edges = read_table(folder / EDGES, lambda name: name in ("id", "source", "target", "graph", "directed"))
-    for column in ("source", "target"):
+    for column in ENDS:
         edges.need(column, _OFTEN)
     graphs = None
     if (folder / GRAPHS).exists():
@@ -96,11 +97,11 @@ def _check_roles(nodes: Table, graphs: Table | None) -> None:
 def _single(nodes: Table, edges: Table, notes: list[str]) -> Data:
     """One graph, its nodes in the order of the file."""
     ids = _unique(nodes, nodes.texts("id"), "id")
-    ends = [_known(edges, column, ids, nodes.where) for column in ("source", "target")]
+    x, y, split = _features(nodes, notes), labels(nodes, notes), split_of(nodes)
+    ends = [_known(edges, column, ids, nodes.where) for column in ENDS]
     made = _edges(edges, ends, len(nodes), notes)
-    x, y = _features(nodes, notes), labels(nodes, notes)
     data = Data(edge_index=made.index, num_nodes=len(nodes), **_given(x, y), **_edge_data(made))
-    if (split := split_of(nodes)) is not None:
+    if split is not None:
         for key, mask in masks(split).items():
             data[key] = mask
     if y is not None:
@@ -148,16 +149,11 @@ def _ends(nodes: Table, edges: Table, owner: Rows, graphs: pd.Index) -> list[Row
         ids = _unique(
             nodes, nodes.texts("id"), "id", ", or give edges.csv a column 'graph' if ids repeat in every graph"
         )
-        return [_known(edges, column, ids, nodes.where) for column in ("source", "target")]
+        return [_known(edges, column, ids, nodes.where) for column in ENDS]
     home = _known(edges, "graph", graphs, nodes.where)
     keys = pd.Series(owner.astype(str)) + " " + nodes.texts("id")
     ids = _unique(nodes, keys, "id")
-    return [
-        _known(edges, c, ids, f"this graph in {nodes.where}", pd.Series(home.astype(str)) + " ") for c in _OFTEN_ENDS
-    ]
-
-
-_OFTEN_ENDS = ("source", "target")
+    return [_known(edges, c, ids, f"this graph in {nodes.where}", pd.Series(home.astype(str)) + " ") for c in ENDS]
 
 
 def _unique(table: Table, values: pd.Series[str], column: str, more: str = "") -> pd.Index:

@@ -88,7 +88,7 @@ def _one(table: Table, texts: pd.Series[str], notes: list[str]) -> Labels | None
         return Labels(torch.from_numpy(out))
     if (values == -1).any() and (values == 0).any():
         notes.append(f"{int((values == -1).sum()):,} labels are -1, beside classes from 0: they were read as missing")
-        empty |= values == -1
+        empty = empty | (values == -1)
         texts = texts.where(~empty, "")
         if empty.all():
             return None

@@ -32,12 +32,14 @@ def read_saved(path: Path) -> Read:
         BadInput: if the file holds something else, is damaged, or asks Python for anything but tensors.
     """
     openable(path)
-    if zipfile.is_zipfile(path):
-        try:
+    try:
+        if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 affordable(sum(info.file_size for info in archive.infolist()), f"{path}: its content")
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise _damaged(path, error) from error
+    except BadInput:
+        raise
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise _damaged(path, error) from error
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(SAFE):
             warnings.simplefilter("ignore")
