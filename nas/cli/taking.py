@@ -17,6 +17,7 @@ WHAT_IT_IS = {
     "weights.safetensors": "its trained weights",
     "architecture.json": "its knobs, the task, what was measured, versions",
     "predict.py": "runs it on a saved graph",
+    "features.py": "makes features of a new graph as those were made",
     "model.pt2": "the network as a torch.export program",
 }
 

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas.data import encodings
+from nas.data.features import CATEGORIES_ONE_HOT, EDGE_CATEGORIES_ONE_HOT
 from nas.evaluation.evaluate import write_weights
 from nas.evaluation.packing import stored
 from nas.searchspace.errors import BadInput, RunError
@@ -24,7 +26,7 @@ from nas.searchspace.source import load, source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 
-PROGRAM = "model.pt2"
+PROGRAM, FEATURES = "model.pt2", "features.py"
 
 
 def export(
@@ -37,6 +39,8 @@ def export(
 ) -> list[Path]:
     """Write ``model.py``, ``weights.safetensors``, ``architecture.json``, ``predict.py`` and, where the operators
     allow it, the ``torch.export`` program ``model.pt2`` with free numbers of nodes and edges.
+
+    Where a new graph needs features that are made of categories or of its edges, ``features.py`` makes them.
 
     Weights of quantised layers are packed in the file, which has as many bytes as the search said; ``predict.py``
     unpacks them, and computes with ``--int8`` on whole numbers where that was measured to be faster.
@@ -52,7 +56,7 @@ def export(
         BadInput: if ``to`` is a file, or a folder with something else in it.
         RunError: if the folder cannot be written.
     """
-    names = ("model.py", "weights.safetensors", "architecture.json", "predict.py", PROGRAM)
+    names = ("model.py", "weights.safetensors", "architecture.json", "predict.py", FEATURES, PROGRAM)
     if to.exists() and (not to.is_dir() or not {p.name for p in to.iterdir()} <= {*names, "__pycache__"}):
         raise BadInput(f"{to} exists and is not an earlier export; choose another folder with --to")
     text = source(architecture, task)
@@ -67,6 +71,8 @@ def export(
             (here / "model.py").write_text(text, encoding="utf-8")
             write_weights(state, here / "weights.safetensors")
             shutil.copyfile(Path(__file__).with_name("predict.py"), here / "predict.py")
+            if _makes_features(task):
+                shutil.copyfile(encodings.__file__, here / FEATURES)
             problem = _program(model.eval(), task, here / PROGRAM)
             described = {
                 "space": space.name,
@@ -77,7 +83,8 @@ def export(
             }
             (here / "architecture.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
             to.mkdir(exist_ok=True)
-            (to / PROGRAM).unlink(missing_ok=True)
+            for name in (PROGRAM, FEATURES):
+                (to / name).unlink(missing_ok=True)
             for file in here.iterdir():
                 os.replace(file, to / file.name)
     except FileExistsError as error:
@@ -85,6 +92,12 @@ def export(
     except OSError as error:
         raise RunError(f"the export to {to} failed: {error.strerror or error}") from error
     return [to / name for name in names if (to / name).exists()]
+
+
+def _makes_features(task: Task) -> bool:
+    """Whether a new graph gets features that the file beside ``predict.py`` makes."""
+    kinds = {word.partition(":")[0] for word in task.transforms}
+    return bool(kinds & {*encodings.WORDS, CATEGORIES_ONE_HOT, EDGE_CATEGORIES_ONE_HOT})
 
 
 def _program(model: torch.nn.Module, task: Task, path: Path) -> str | None:

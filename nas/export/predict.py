@@ -20,7 +20,7 @@ import json
 import struct
 import sys
 import zlib
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,9 @@ def prepare(graph: Any, task: dict[str, Any], pairs: Tensor | None = None) -> tu
     if nodes is None:
         last = int(edge_index.max()) + 1 if edge_index.numel() else 0
         nodes = int(parts.get("num_nodes") or (last if x is None else len(x)))
+    if "one-hot edge columns" in task["transforms"] and parts.get("edge_attr") is not None:
+        columns = features().one_hot_columns(parts["edge_attr"], task["edge_categories"])
+        parts = {**parts, "edge_attr": columns}
     of_edges = {name: _of_edges(name, parts, edge_index, task) for name in EDGES if name in task["inputs"]}
     if "undirected" in task["transforms"]:
         from torch_geometric.utils import to_undirected
@@ -150,6 +153,9 @@ def prepare(graph: Any, task: dict[str, Any], pairs: Tensor | None = None) -> tu
         names = list(of_edges)
         edge_index, values = to_undirected(edge_index, [of_edges[k] for k in names], num_nodes=nodes, reduce="mean")
         of_edges = dict(zip(names, values, strict=True))
+    if "edge_label_index" in task["inputs"]:  # as in training
+        keep = edge_index[0] != edge_index[1]
+        edge_index, of_edges = edge_index[:, keep], {name: value[keep] for name, value in of_edges.items()}
     x = _features(x, edge_index, nodes, task)
     batch, pairs = parts.get("batch"), parts.get("edge_label_index") if pairs is None else pairs
     if "edge_label_index" in task["inputs"]:
@@ -161,8 +167,6 @@ def prepare(graph: Any, task: dict[str, Any], pairs: Tensor | None = None) -> tu
             or (pairs.numel() and not 0 <= int(pairs.min()) <= int(pairs.max()) < nodes)
         ):
             raise SystemExit(f"the pairs to score have the shape [2, links] and name nodes 0 to {nodes - 1}")
-        keep = edge_index[0] != edge_index[1]  # as in training
-        edge_index, of_edges = edge_index[:, keep], {name: value[keep] for name, value in of_edges.items()}
     arguments = {
         "x": x,
         "edge_index": edge_index,
@@ -188,17 +192,35 @@ def _of_edges(name: str, parts: dict[str, Any], edge_index: Tensor, task: dict[s
 
 def _features(x: Any, edge_index: Tensor, nodes: int, task: dict[str, Any]) -> Tensor:
     """``[nodes, features]``."""
-    if "one-hot degree" in task["transforms"]:
+    words = task["transforms"]
+    made = [word for word in words if word == "own" or word.partition(":")[0] in ("degree", "laplacian", "random-walk")]
+    if x is not None and "one-hot columns" in words:
+        x = features().one_hot_columns(x, task["categories"])
+    if x is not None and "row-normalise" in words:
+        x = x.float()
+        total = x.sum(dim=1, keepdim=True, dtype=torch.float64)
+        x = x / total.where(total > 0, 1).float()
+    if made and not (x is None and "own" in made):
+        x = features().encoded(made, x, edge_index, nodes)
+    if "one-hot degree" in words:
         degree = torch.bincount(edge_index[1], minlength=nodes).clamp(max=task["features"] - 1)
         x = torch.nn.functional.one_hot(degree, task["features"])
     if x is None or x.dim() != 2 or x.size(1) != task["features"]:
         came = "has no x" if x is None else f"has x of shape {list(x.shape)}"
         raise SystemExit(f"the network takes {task['features']} features per node; the graph {came}")
-    x = x.float()
-    if "row-normalise" in task["transforms"]:
-        total = x.sum(dim=1, keepdim=True, dtype=torch.float64)
-        x = x / total.where(total > 0, 1).float()
-    return x
+    return x.float()
+
+
+@cache
+def features() -> Any:
+    """What makes features of categories and of edges: the file beside this one."""
+    homes = (HERE / "features.py", HERE.parent / "data" / "encodings.py")
+    spec = importlib.util.spec_from_file_location("exported_features", next(h for h in homes if h.exists()))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _came(value: Any) -> str:
