@@ -20,8 +20,9 @@ EVALUATORS = ("train", "shared")
 LOOKED_UP = "table"
 """The evaluator of a search on a table."""
 OF_TRAININGS = (
-    *("split", "split_seed", "metric", "task", "device", "workers", "epochs", "patience", "validate_every", "fidelity"),
-    *("screen", "pool", "sharing", "warm_up", "batches", "precision", "class_weights", "trial_seconds", "trial_memory"),
+    *("split", "split_seed", "metric", "task", "features", "device", "workers", "epochs", "patience"),
+    *("validate_every", "fidelity", "screen", "pool", "sharing", "warm_up", "batches", "precision"),
+    *("class_weights", "trial_seconds", "trial_memory"),
 )
 """Settings that mean nothing where trainings are looked up: the table fixed them, or there is nothing to compute."""
 PROXY = "proxy"
@@ -48,6 +49,8 @@ class Settings:
         split_seed: seed of a random split.
         metric: what validation selects by; None takes the task's.
         task: ``node``, ``graph`` or ``link``: what is predicted; ``auto`` is what the labels say.
+        features: what a node is described by: a list, joined by commas, of ``own``, ``degree``, ``laplacian[:K]`` and
+            ``random-walk[:K]``; None is the data set's own, else degrees.
         space: name of a search space, or ``file.py:Class``; empty means ``design``, or the space of the table.
         controller: name of a controller.
         controller_options: keyword arguments of the controller.
@@ -102,6 +105,7 @@ class Settings:
     split_seed: int = 0
     metric: str | None = None
     task: str = "auto"
+    features: str | None = None
     space: str = ""
     controller: str = "tpe"
     controller_options: Mapping[str, Any] = field(default_factory=dict)
@@ -146,7 +150,7 @@ class Settings:
         for name in (*texts, "batches", "precision", "choose"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
-        for name in ("data_root", "split", "metric", "table", "screen", "sharing", "storage"):
+        for name in ("data_root", "split", "metric", "features", "table", "screen", "sharing", "storage"):
             if not isinstance(getattr(self, name), str | None):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
         for name in ("simulated", "class_weights", "known_first"):

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli.output import json_option, print_json, print_table, runs_option, stderr, task_option, working
+from nas.cli.output import (
+    features_option,
+    json_option,
+    print_json,
+    print_table,
+    runs_option,
+    stderr,
+    task_option,
+    working,
+)
 from nas.cli.scoring import INTERRUPTED, given_flags, tell_notes
 from nas.searchspace.errors import BadInput
 
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=int, default=1, show_default=True, help="Searches that run at the same time.")
 @click.option("--metric", help="What validation selects by.  [default: by task]")
 @task_option
+@features_option
 @click.option("--split", help="As in nas search.  [default: by data]")
 @click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")

@@ -36,6 +36,11 @@ task_option = click.option(
     type=click.Choice(["auto", "node", "graph", "link"]),
     help="What is predicted: node, graph, or link, which hides links of one graph.  [default: what the labels say]",
 )
+features_option = click.option(
+    "--features",
+    metavar="LIST",
+    help="What a node is described by: own,degree,laplacian:K,random-walk:K, any of them.  [default: own, else degree]",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 runs_option = click.option(
     "--runs", metavar="DIR", help="Folder of all runs.  [default: $NAS_RUNS, else runs]", type=click.Path()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli.output import stderr, task_option
+from nas.cli.output import features_option, stderr, task_option
 from nas.searchspace.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,8 +36,11 @@ def data_options(command: Any) -> Any:
             ),
             click.option("--metric", help="What validation is measured by.  [default: by task]"),
             task_option,
+            features_option,
             click.option(
-                "--split", help="public, given, random, random:TRAIN,VALID (per class) or fold:K.  [default: by data]"
+                "--split",
+                help="public, given, random, random:TRAIN,VALID (per class), fold:K, cv:K or scaffold.  "
+                "[default: by data]",
             ),
             click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]"),
             click.option("--seed", type=int, help="Seed of the sample, the weights and the proxies.  [default: 0]"),

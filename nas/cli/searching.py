@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nas.cli.output import (
+    features_option,
     headline,
     json_option,
     print_architecture,
@@ -70,7 +71,11 @@ TOP = 10
 )
 @click.option("--metric", help="What validation selects by.  [default: by task]")
 @task_option
-@click.option("--split", help="public, given, random, random:TRAIN,VALID (per class) or fold:K.  [default: by data]")
+@features_option
+@click.option(
+    "--split",
+    help="public, given, random, random:TRAIN,VALID (per class), fold:K, cv:K or scaffold.  [default: by data]",
+)
 @click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
 @click.option("--seed", type=int, help="Seed of everything else.  [default: 0]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")

@@ -6,6 +6,8 @@ import gc
 import os
 import statistics
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -32,12 +34,16 @@ LATENCY_RUNS = 3
 def evaluate(job: Job, task: Task) -> Outcome:
     """Train the job's network on ``task`` (on the job's device, prepared or not) and measure it.
 
-    A candidate that fails returns an outcome with a reason.
+    A candidate that fails returns an outcome with a reason. On a task with folds it is trained on each of them with the
+    same seed: metrics, epochs and latency are means over the folds, seconds their sum, and ``fold_0_valid_<metric>``,
+    ``fold_0_test_<metric>``, ``fold_1_...`` those of each fold; weights, curve and scores of proxies are of fold 0.
 
     Raises:
         OSError: if the weights cannot be written; that is not the candidate's fault.
         RunError: if those that it inherits cannot be read; likewise.
     """
+    if task.folds and job.trains:
+        return _over_folds(job, task.folds)
     begin = time.monotonic()
     weights = lent(job.inherits or ())
     try:
@@ -57,6 +63,24 @@ def evaluate(job: Job, task: Task) -> Outcome:
     if job.weights is not None:
         write_weights(trained.state, Path(job.weights))
     return Outcome(metrics | scored, metrics["seconds"], curve=trained.curve, stopped=trained.stopped, batches=batches)
+
+
+def _over_folds(job: Job, folds: Sequence[Task]) -> Outcome:
+    """One outcome of the trainings on all folds; the first that fails is the candidate's failure."""
+    outcomes = list[Outcome]()
+    for number, fold in enumerate(folds):
+        one = job if number == 0 else replace(job, weights=None, proxies=())
+        outcomes.append(evaluate(one, fold))
+        if (reason := outcomes[-1].reason) is not None:
+            return Outcome(seconds=sum(o.seconds for o in outcomes), reason=f"fold {number}: {reason}")
+    first = outcomes[0]
+    metrics = {name: statistics.fmean(o.metrics[name] for o in outcomes if name in o.metrics) for name in first.metrics}
+    for number, outcome in enumerate(outcomes):
+        for split in ("valid", "test"):
+            key = f"{split}_{job.metrics[0]}"
+            metrics[f"fold_{number}_{key}"] = outcome.metrics[key]
+    seconds = metrics["seconds"] = sum(o.metrics["seconds"] for o in outcomes)
+    return replace(first, metrics=metrics, seconds=seconds)
 
 
 def _measured(

@@ -94,6 +94,7 @@ class LocalProcesses:
         if before is not None:
             before(prepared)
         self._arguments = (prepared, threads, space)
+        self._trainings = max(1, len(task.folds))
         self._next = 0
 
     def __enter__(self) -> Self:
@@ -118,7 +119,7 @@ class LocalProcesses:
         if job.device.startswith("cuda"):
             job = replace(job, device=self._devices[self._next % self.slots])
             self._next += 1
-        limit = None if job.seconds is None else job.seconds + GRACE
+        limit = None if job.seconds is None else job.seconds * self._trainings + GRACE
         inner = self._pool.schedule(_work, args=(job,), timeout=limit)
         outer: Future[Outcome] = Future()
         outer.set_running_or_notify_cancel()

@@ -45,6 +45,8 @@ def refusal(job: Job, seeds: int, task: Task) -> str | None:
         return "as one they are trained in float32"
     if seeds < 2:
         return "there is one seed"
+    if task.folds:
+        return f"each seed is trained on each of {len(task.folds)} folds"
     if task.level != "node":
         return f"each seed shuffles the batches of a {task.level}-level task in its own way"
     if job.batches not in ("auto", "full"):

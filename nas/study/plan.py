@@ -32,7 +32,7 @@ from nas.settings import POOL, Settings
 from nas.study import fidelity
 from nas.study.costs import Costs
 from nas.study.experience import experience
-from nas.study.fitting import check_fits
+from nas.study.fitting import check_fits, check_folds
 from nas.study.folder import RunFolder
 from nas.study.objectives import Objective, check_proxy, parse
 from nas.study.screening import Scorer, cheap, scorer, screened, some_sources
@@ -188,6 +188,7 @@ def task_of(settings: Settings, data: Any = None) -> Task:
         seed=settings.split_seed,
         metric=settings.metric,
         task=settings.task,
+        features=settings.features,
     )
 
 
@@ -220,6 +221,7 @@ def make_plan(
             resolve_metric(objective.name, task.target)
     check_proxy(settings.proxy, objectives)
     fidelity.check(settings, objectives)
+    check_folds(settings, task)
     bound = found.for_task(task)
     plan = Plan(settings, task, bound, objectives, settings.controller if controller is None else controller, device)
     if not to_read:

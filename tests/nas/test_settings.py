@@ -29,7 +29,8 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, -1, f"{name} must be at least 0; got -1") for name in ("seed", "split_seed")),
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
-      for name in ("data", "task", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity",
+      for name in ("data", "task", "space", "controller", "device", "data_root", "split", "metric", "storage", "features",
+                   "fidelity",
                    "evaluator", "table", "screen", "sharing", "batches", "precision", "choose")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
@@ -82,7 +83,7 @@ def test_a_screen_and_a_proxy_as_the_evaluator():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("split", "random"), ("metric", "macro-f1"), ("workers", 2), ("epochs", 5), ("fidelity", "halving"),
+    [("split", "random"), ("metric", "macro-f1"), ("features", "degree"), ("workers", 2), ("epochs", 5), ("fidelity", "halving"),
      ("screen", "depth"), ("batches", "full"), ("precision", "bf16"), ("class_weights", True), ("trial_seconds", 9.0)],
 )  # fmt: skip
 def test_a_table_leaves_no_room_for_settings_of_trainings(name, value):
