@@ -184,7 +184,8 @@ def _of_edges(name: str, parts: dict[str, Any], edge_index: Tensor, task: dict[s
         raise SystemExit(
             f"the network takes {name} for each of the {edge_index.size(1)} edges; the graph has {_came(value)}"
         )
-    value = value.float().flatten() if name == "edge_weight" else value.float().reshape(len(value), -1)
+    value = torch.as_tensor(value).float()
+    value = value.flatten() if name == "edge_weight" else value.reshape(len(value), -1)
     if name == "edge_attr" and value.size(1) != task["edge_features"]:
         raise SystemExit(f"the network takes {task['edge_features']} features per edge; the graph has {_came(value)}")
     return value
@@ -208,7 +209,8 @@ def _features(x: Any, edge_index: Tensor, nodes: int, task: dict[str, Any]) -> T
     if x is None or x.dim() != 2 or x.size(1) != task["features"]:
         came = "has no x" if x is None else f"has x of shape {list(x.shape)}"
         raise SystemExit(f"the network takes {task['features']} features per node; the graph {came}")
-    return x.float()
+    out: Tensor = x.float()
+    return out
 
 
 @cache

@@ -30,7 +30,7 @@ def in_order(plan: Plan, records: Sequence[Record]) -> list[Record]:
     best were trained again with other seeds, their means decide.
     """
     if any(r.evaluator == AGAIN for r in records):
-        return in_confirmed_order(records, plan.space)
+        return in_confirmed_order(records, plan.settings.confirm, plan.settings.seed, plan.space)
     measured = ranked(records)
     if not by_posterior(plan.settings, records):
         return measured

@@ -65,25 +65,52 @@ def missing(records: Sequence[Record], confirm: int, seed: int, space: Space[Any
         confirm: how many architectures the first round has.
         seed: of the search; fresh ones are counted from it.
     """
-    done = {(_key(r, space), r.seed) for r in records if r.evaluator == AGAIN}
-    chosen = ranked(searched(records))[:confirm]
-    for keep, seeds in rounds(confirm):
-        chosen = sorted(chosen, key=lambda r: -_score(r, records, space))[:keep]
-        left = [(r, seed + k) for k in range(1, seeds + 1) for r in chosen if (_key(r, space), seed + k) not in done]
-        if left:
-            return left
-    return []
+    return next((left for _, left in _played(records, confirm, seed, space) if left), [])
 
 
-def confirmed(records: Sequence[Record], space: Space[Any]) -> list[Confirmed]:
-    """What was trained again, the one to take first: of those with most seeds the one with the best mean."""
-    originals: dict[Hashable, Record] = {_key(r, space): r for r in reversed(searched(records))}
+def confirmed(records: Sequence[Record], confirm: int, seed: int, space: Space[Any]) -> list[Confirmed]:
+    """What was trained again, the one to take first: the later the round it came to the better, then by its mean.
+
+    See ``missing`` for the arguments.
+    """
     again: dict[Hashable, list[Record]] = {}
     for record in records:
         if record.evaluator == AGAIN:
             again.setdefault(_key(record, space), []).append(record)
-    found = [Confirmed(originals[key], tuple(those)) for key, those in again.items() if key in originals]
-    return sorted(found, key=lambda c: (-len(c.again), -fmean(c.values), c.original.trial.number))
+    reached: dict[Hashable, tuple[int, Record]] = {}
+    for number, (chosen, _) in enumerate(_played(records, confirm, seed, space)):
+        reached |= {_key(r, space): (number, r) for r in chosen}
+    found = [(reached[key][0], Confirmed(reached[key][1], tuple(those))) for key, those in again.items()]
+    return [c for _, c in sorted(found, key=lambda it: (-it[0], -fmean(it[1].values), it[1].original.trial.number))]
+
+
+def _played(
+    records: Sequence[Record], confirm: int, seed: int, space: Space[Any]
+) -> Iterator[tuple[list[Record], list[tuple[Record, int]]]]:
+    """Of each round up to the present one who takes part, and which of its trainings are not finished.
+
+    Who goes on is decided by the trainings of the rounds before, so that it does not change while a round is played.
+    """
+    values: dict[Hashable, dict[int, float]] = {}
+    for record in records:
+        if record.evaluator == AGAIN:
+            value = -math.inf if record.trial.values is None else record.trial.values[0]
+            values.setdefault(_key(record, space), {})[record.seed] = value
+
+    def mean(record: Record, seeds: int) -> float:
+        done = values[_key(record, space)]
+        return fmean(done[seed + k] for k in range(1, seeds + 1))
+
+    chosen, before = ranked(searched(records))[:confirm], 0
+    for keep, seeds in rounds(confirm):
+        if before:
+            chosen = sorted(chosen, key=lambda r: -mean(r, before))[:keep]
+        fresh = [(r, seed + k) for k in range(1, seeds + 1) for r in chosen]
+        left = [(r, s) for r, s in fresh if s not in values.get(_key(r, space), {})]
+        yield chosen, left
+        if left:
+            return
+        before = seeds
 
 
 def confirmed_as(records: Sequence[Record], number: int, space: Space[Any]) -> list[Record]:
@@ -92,9 +119,10 @@ def confirmed_as(records: Sequence[Record], number: int, space: Space[Any]) -> l
     return [r for r in records if r.evaluator == AGAIN and _key(r, space) == key]
 
 
-def in_confirmed_order(records: Sequence[Record], space: Space[Any]) -> list[Record]:
+def in_confirmed_order(records: Sequence[Record], confirm: int, seed: int, space: Space[Any]) -> list[Record]:
     """The trials that did not fail: first one of each confirmed architecture, then the others as measured."""
-    first = [c.representative for c in confirmed(records, space) if any(v > -math.inf for v in c.values)]
+    found = confirmed(records, confirm, seed, space)
+    first = [c.representative for c in found if any(v > -math.inf for v in c.values)]
     taken = {_key(r, space) for r in first}
     rest = ranked(records)
     others = [r for r in rest if _key(r, space) not in taken]
@@ -108,8 +136,9 @@ def board(result: Any) -> list[dict[str, Any]]:
     Args:
         result: a :class:`nas.result.Result`.
     """
-    space, task = result.plan.space, result.plan.task
-    of = {_key(c.original, space): c for c in confirmed(result.records, space)}
+    space, task, settings = result.plan.space, result.plan.task, result.plan.settings
+    found = confirmed(result.records, settings.confirm, settings.seed, space)
+    of = {_key(c.original, space): c for c in found}
     rows, seen = list[dict[str, Any]](), set[Hashable]()
     for record in result.ranking:
         key = _key(record, space)
@@ -131,13 +160,6 @@ def board(result: Any) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _score(record: Record, records: Sequence[Record], space: Space[Any]) -> float:
-    """The mean over fresh seeds; before there are any, what the search measured."""
-    key = _key(record, space)
-    fresh = [r for r in records if r.evaluator == AGAIN and _key(r, space) == key]
-    return fmean(Confirmed(record, tuple(fresh)).values) if fresh else _value(record)
 
 
 def _key(record: Record, space: Space[Any]) -> Hashable:

@@ -32,7 +32,8 @@ class BilinearDecoder(torch.nn.Module):
         one, other = edge_label_index[0], edge_label_index[1]
         mapped = self.form(x).view(x.size(0), len(self.bias), -1)
         score = (mapped[one] * x[other].unsqueeze(1)).sum(-1) + (mapped[other] * x[one].unsqueeze(1)).sum(-1)
-        return score / 2 + self.bias
+        out: torch.Tensor = score / 2 + self.bias
+        return out
 
 
 class ProductDecoder(torch.nn.Module):
@@ -73,17 +74,20 @@ class CommonNeighbourDecoder(torch.nn.Module):
         self, edge_index: torch.Tensor, edge_label_index: torch.Tensor, nodes: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Each common neighbour of each pair: the number of the pair, and the node."""
-        links = torch.unique(edge_index[1] * nodes + edge_index[0])  # target * nodes + source, sorted
-        count = torch.bincount(links.div(nodes, rounding_mode="floor"), minlength=nodes)
-        start = torch.cat([count.new_zeros(1), count.cumsum(0)])
+        keys, start = self.neighbours(edge_index, nodes)
+        count = start.diff()
         swap = count[edge_label_index[0]] > count[edge_label_index[1]]  # the node with fewer neighbours comes first
         one = torch.where(swap, edge_label_index[1], edge_label_index[0])
         other = torch.where(swap, edge_label_index[0], edge_label_index[1])
-        pair = torch.repeat_interleave(torch.arange(len(one), device=one.device), count[one])
-        first = start[one] - torch.cat([count.new_zeros(1), count[one].cumsum(0)])[:-1]
-        node = links[torch.arange(len(pair), device=one.device) + first[pair]] - one[pair] * nodes
+        pair = torch.repeat_interleave(torch.arange(one.size(0), device=one.device), count[one])
+        first = start[one] - count[one].cumsum(0) + count[one]
+        node = keys[torch.arange(pair.size(0), device=one.device) + first[pair]] - one[pair] * nodes
         wanted = other[pair] * nodes + node
-        place = torch.searchsorted(links, wanted).clamp(max=max(len(links) - 1, 0))
-        there = links[place] == wanted if len(links) else torch.zeros_like(wanted, dtype=torch.bool)
+        there = keys[torch.searchsorted(keys, wanted).clamp(max=keys.size(0) - 1)] == wanted
         there = there & (node != one[pair]) & (node != other[pair])
         return pair[there], node[there]
+
+    def neighbours(self, edge_index: torch.Tensor, nodes: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The different ``target * nodes + source`` in order, and where those of each target begin, ``[nodes + 1]``."""
+        keys = torch.unique(edge_index[1] * nodes + edge_index[0])
+        return keys, torch.searchsorted(keys, torch.arange(nodes + 1, device=keys.device) * nodes)
