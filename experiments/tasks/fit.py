@@ -17,6 +17,7 @@ import argparse
 import sys
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -27,9 +28,8 @@ from recording import append, origin, rows
 
 import nas
 from nas.metrics import METRICS
-from nas.settings import Settings
+from nas.study.automatic import automatic_plan
 from nas.study.confirming import confirmed_as
-from nas.study.plan import make_plan
 from nas.training import train_seeds
 
 HERE = Path(__file__).parent
@@ -73,7 +73,8 @@ def asked(data: str) -> dict[str, Any]:
 
 def default(data: str, seed: int, runs: str) -> dict[str, Any]:
     """A default network over seeds."""
-    plan = make_plan(Settings.of({**asked(data), "split_seed": seed, "space": "classic", "controller": "random"}))
+    plan, _ = automatic_plan(SETTINGS["seconds"], {**asked(data), "split_seed": seed})
+    plan = replace(plan, settings=replace(plan.settings, trial_seconds=None))
     architecture = plan.space.from_knobs(DEFAULT[plan.task.level])
     file = Path(runs) / "default" / f"{data.replace(' ', '-')}-{seed}.json"
     trained = train_seeds(plan, architecture, range(SETTINGS["default_seeds"]), file)

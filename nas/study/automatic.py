@@ -10,7 +10,7 @@ from typing import Any
 from nas.evaluation.devices import resolve
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
-from nas.searchspace.task import Task
+from nas.searchspace.task import SPLITS, Task
 from nas.settings import Settings
 from nas.study.plan import Plan, make_plan, task_of
 
@@ -24,6 +24,8 @@ What is left is for the trainings that are still running at the end of each, for
 CONFIRMED = 8
 WORKERS, WORTH_WORKERS = 4, 40.0
 """The most processes on a CPU, and the seconds from which on it pays to start several."""
+FEW, FOLDS = 700, 5
+"""Sets of up to so many graphs are cross-validated: a tenth of them says too little."""
 RARE = 0.25
 """The share of the smaller of two classes below which accuracy says little."""
 
@@ -62,18 +64,22 @@ def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[s
         "confirm_seconds": CONFIRM * seconds,
         "workers": workers,
     }
-    why = [
+    why = [f"{workers} {'process' if workers == 1 else 'processes'} on {cores} cores" if device == "cpu" else device]
+    graphs = sum(len(batch.y) for split in SPLITS for batch in task.batches(split)) if task.level == "graph" else 0
+    if given.get("split") is None and task.split == "random" and 0 < graphs <= FEW:
+        made |= {"split": f"cv:{FOLDS}", "trial_seconds": made["trial_seconds"] / FOLDS}
+        why.append(f"{graphs} graphs are few, so each architecture is trained {FOLDS} times, validated on other graphs")
+    why.append(
         f"{SEARCH:.0%} of {seconds:g} s are for the search, {CONFIRM:.0%} for training its best {CONFIRMED} again with "
-        f"other seeds, {made['trial_seconds']:.3g} s at the most for one training",
-        f"{workers} {'process' if workers == 1 else 'processes'} on {cores} cores" if device == "cpu" else device,
-    ]
+        f"other seeds, {made['trial_seconds']:.3g} s at the most for one training"
+    )
     if space == SPACE:
         why.append("the space is that of well tuned classic networks, whose published recipes are trained first")
     rare = _rarer(task)
-    if "metric" not in given and task.metric == "accuracy" and rare is not None and rare < RARE:
+    if given.get("metric") is None and task.metric == "accuracy" and rare is not None and rare < RARE:
         made["metric"] = "roc-auc"
         why.append(f"{rare:.0%} of the training items are of the rarer class, so the metric is roc-auc, not accuracy")
-    return Automatic(made | given, tuple(why))
+    return Automatic(made | {k: v for k, v in given.items() if v is not None}, tuple(why))
 
 
 def automatic_plan(seconds: float, given: Mapping[str, Any], **objects: Any) -> tuple[Plan, tuple[str, ...]]:
@@ -92,7 +98,9 @@ def automatic_plan(seconds: float, given: Mapping[str, Any], **objects: Any) -> 
     task = task_of(first, objects.get("data"))
     chosen = automatic(task, seconds, resolve(first.device), os.cpu_count() or 1, dict(given))
     settings = replace(first, **chosen.settings)
-    if settings.metric is not None:
+    if settings.split != first.split:
+        task = task_of(settings, objects.get("data"))
+    elif settings.metric is not None:
         task = replace(task, metric=resolve_metric(settings.metric, task.target).name)
     return make_plan(settings, loaded=task, **objects), chosen.why
 
