@@ -114,10 +114,9 @@ def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
         + (f"; {found.unscored:,} are in none" if found.unscored else ""),
     )
     if found.homophily is not None:
-        edge, adjusted = found.homophily.edge, found.homophily.adjusted
-        word = (
-            "neighbours are alike" if adjusted > 0.3 else "hardly more than chance" if adjusted > 0 else "below chance"
-        )
+        edge, adjusted = found.homophily.edge, round(found.homophily.adjusted, 2) + 0.0
+        words = {0.3: "neighbours are alike", 0.05: "a little more than chance", -0.05: "as by chance"}
+        word = next((word for least, word in words.items() if adjusted >= least), "neighbours differ")
         yield "homophily", f"{edge:.2f} of the edges join one class; {adjusted:.2f} adjusted for chance ({word})"
     yield "metric", f"{found.metric} (others with --metric)"
 
@@ -136,7 +135,8 @@ def _edges(found: Inspection) -> str:
     if shape.directed:
         return f"{shape.edges:,}, some of them one way"
     once = (shape.edges - shape.loops) // 2 + shape.loops
-    return f"{once:,} that go both ways ({shape.edges:,} messages)"
+    hidden = ", without those that are hidden" if found.level == "link" else ""
+    return f"{once:,} that go both ways ({shape.edges:,} messages){hidden}"
 
 
 def _columns(found: Kinds) -> str:

@@ -160,6 +160,8 @@ def _outputs(task: Task) -> tuple[Output, ...]:
 
 
 def _name(task: Task, number: int) -> str:
+    if task.level == "link":
+        return "a link"
     return task.classes[number] if number < len(task.classes) else str(number)
 
 
