@@ -121,15 +121,17 @@ class Network:
 
     def operator(self, name: str, x: Value, width: int, **settings: Any) -> Value:
         """A message-passing layer of the operator table, to ``[nodes, width]``. Settings that are None are left out."""
-        row, x = operators.find(name), self.quantise(x)
+        row = operators.find(name).on_edges(self.task.edge_weights, self.task.edge_features)
+        x = self.quantise(x)
         given = {key: value for key, value in settings.items() if value is not None}
-        self.imports |= set(row.imported(self.task.edge_features))
+        self.imports |= set(row.imports)
         if row.printed is not None:
             self._print(row.printed)
-        construct = row.constructed(x.width, _width(width), given, self.task.edge_features)
-        construct = self._low(construct, weights="weights", messages="messages", attention="attention")
+        named = row.by_name and "=" in row.call
+        construct = row.constructed(x.width, _width(width), given)
+        construct = self._low(construct, named, weights="weights", messages="messages", attention="attention")
         attribute = self._name("conv")
-        call = row.called(self.task.edge_weights, self.task.edge_features).format(self=f"self.{attribute}", x="{0}")
+        call = row.call.format(self=f"self.{attribute}", x="{0}")
         shown = ", ".join(_shown(key, value) for key, value in given.items() if not isinstance(value, bool))
         label = self._labelled(f"{name} ({shown})" if shown else name, *SHORT)
         every = tuple({**row.settings, **given}.items())
@@ -291,15 +293,21 @@ class Network:
         )
         return output
 
-    def _low(self, construct: str, **formats: str) -> str:
-        """What makes a layer that computes with few bits; ``formats`` name those that it can have."""
+    def _low(self, construct: str, named: bool = False, /, **formats: str) -> str:
+        """What makes a layer that computes with few bits.
+
+        Args:
+            named: whether it is called with arguments by name.
+            formats: names of those that it can have.
+        """
         said = {key: f for key, name in formats.items() if (f := getattr(self.precision, name)) != "float"}
         if not said:
             return construct
-        self._print(QUANTISED)
+        self._print(f"{QUANTISED}{'ByName' if named else ''}")
         arguments = "".join(f", {key}={value!r}" for key, value in said.items())
         protected = self.precision.protect > 0 and "messages" in said
-        return f"Quantised({construct}{arguments}{f', protect={float(self.precision.protect)!r}' if protected else ''})"
+        protect = f", protect={float(self.precision.protect)!r}" if protected else ""
+        return f"Quantised{'ByName' if named else ''}({construct}{arguments}{protect})"
 
     def _labelled(self, label: str, *components: str) -> str:
         said = self.precision.said(*components)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any, TypeVar
 
@@ -34,6 +34,8 @@ class Operator:
         attributed: what to construct where edges have features, which a call then takes; ``{edge_features}`` is their
             number. None for an operator that cannot use them.
         attributed_imports: import lines that this construct needs, if they are others.
+        attributed_printed: a class in the place of ``printed`` where edges have weights or features. ``attributed``
+            constructs it, also where they have weights alone and ``{edge_features}`` is 0.
         by_name: whether a call takes what it can have of the edges by name, as a layer of the user's own does.
     """
 
@@ -48,25 +50,36 @@ class Operator:
     weighted: bool = False
     attributed: str | None = None
     attributed_imports: tuple[str, ...] = ()
+    attributed_printed: type | str | None = None
     by_name: bool = False
 
-    def imported(self, edge_features: int) -> tuple[str, ...]:
-        """The import lines for edges with so many features."""
-        other = edge_features and self.attributed is not None and self.attributed_imports
-        return self.attributed_imports if other else self.imports
+    def on_edges(self, weights: bool, features: int) -> Operator:
+        """The row for edges that have weights, or so many features: it hears of what it can use of them.
 
-    def called(self, edge_weights: bool, edge_features: int) -> str:
-        """Python text of a call where edges have weights, or so many features."""
-        takes = []
-        if edge_weights and self.weighted:
-            takes.append("edge_weight")
-        if edge_features and self.attributed is not None:
-            takes.append("edge_attr")
-        arguments = "".join(f", {name}={name}" if self.by_name else f", {name}" for name in takes)
-        return self.call.removesuffix(")") + arguments + ")"
+        A call takes ``edge_weight``, ``[edges]``, and then ``edge_attr``, ``[edges, features]``.
+        """
+        weights, attributes = weights and self.weighted, features > 0 and self.attributed is not None
+        if not (weights or attributes):
+            return self
+        takes = [f"edge_{name}" for name, given in (("weight", weights), ("attr", attributes)) if given]
+        if self.by_name:
+            takes = [f"{name}={name}" for name in takes]
+        elif self.weighted and not weights:
+            takes = ["None", *takes]
+        row = replace(self, call=f"{self.call.removesuffix(')')}, {', '.join(takes)})")
+        if not attributes and self.attributed_printed is None:
+            return row
+        text = str(self.attributed).replace("{edge_features}", str(features))
+        return replace(
+            row,
+            construct=self.construct and text,
+            same_width=self.same_width and text,
+            imports=self.attributed_imports or self.imports,
+            printed=self.attributed_printed or self.printed,
+        )
 
-    def constructed(self, inputs: int, outputs: int, settings: Mapping[str, Any], edge_features: int = 0) -> str:
-        """The constructing expression for these widths, and for edges with so many features.
+    def constructed(self, inputs: int, outputs: int, settings: Mapping[str, Any]) -> str:
+        """The constructing expression for these widths.
 
         Raises:
             BadInput: for a setting the operator does not have, a value that source cannot hold, heads that do not
@@ -89,10 +102,8 @@ class Operator:
         template = self.same_width if self.same_width is not None and inputs == outputs else self.construct
         if not template:
             raise BadInput(f"operator {self.name!r} keeps the width: {inputs} cannot become {outputs}")
-        if edge_features and self.attributed is not None:
-            template = self.attributed
         shown = {key: repr(value) for key, value in values.items()}
-        return template.format(inputs=inputs, outputs=outputs, edge_features=edge_features, **shown)
+        return template.format(inputs=inputs, outputs=outputs, **shown)
 
 
 def _pyg(name: str, construct: str, paper: str, **more: Any) -> Operator:
@@ -120,6 +131,10 @@ def _gin(name: str, inner: str, paper: str) -> Operator:
 _LINEAR = "torch.nn.Linear({inputs}, {outputs})"
 _MLP = (
     "torch.nn.Sequential(torch.nn.Linear({inputs}, {outputs}), torch.nn.ReLU(), torch.nn.Linear({outputs}, {outputs}))"
+)
+_ATTENTION = (
+    "{inputs}, {outputs}, heads={heads}, attention={attention}, aggregate={aggregate}, combine={combine}, "
+    "concat={concat}, dropout={dropout}"
 )
 
 OPERATORS: dict[str, Operator] = {
@@ -175,11 +190,13 @@ OPERATORS: dict[str, Operator] = {
             settings={"aggr": "mean"},
             printed="nas.searchspace.layers.aggregate:Aggregate",
             same_width="Aggregate({aggr})",
+            weighted=True,
+            attributed="EdgeAggregate({outputs}, {aggr}, edge_dim={edge_features})",
+            attributed_printed="nas.searchspace.layers.aggregate:EdgeAggregate",
         ),
         Operator(
             "attention",
-            "AttentionConv({inputs}, {outputs}, heads={heads}, attention={attention}, aggregate={aggregate}, "
-            "combine={combine}, concat={concat}, dropout={dropout})",
+            f"AttentionConv({_ATTENTION})",
             "Zhou et al., arXiv 1909.03184; Gao et al., arXiv 1904.09981",
             settings={
                 "heads": 1,
@@ -190,6 +207,9 @@ OPERATORS: dict[str, Operator] = {
                 "dropout": 0.0,
             },
             printed="nas.searchspace.layers.attention:AttentionConv",
+            weighted=True,
+            attributed=f"EdgeAttentionConv({_ATTENTION}, edge_dim={{edge_features}})",
+            attributed_printed="nas.searchspace.layers.attention:EdgeAttentionConv",
         ),
     )
 }

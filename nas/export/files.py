@@ -166,6 +166,8 @@ def _arguments(task: Task, edge_index: Tensor, batch: Tensor) -> tuple[Tensor, .
         "edge_weight": torch.rand(edges, generator=rng),
         "edge_attr": torch.rand(edges, task.edge_features, generator=rng),
         "batch": batch,
-        "edge_label_index": torch.stack([torch.arange(len(batch)), torch.arange(len(batch)).roll(3)])[:, 1:],
+        "edge_label_index": torch.stack([torch.arange(len(batch)), torch.arange(len(batch)).roll(3)])[
+            :, 1:
+        ].contiguous(),
     }
     return tuple(made[name] for name in task.inputs)

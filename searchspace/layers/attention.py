@@ -111,3 +111,51 @@ class AttentionConv(torch.nn.Module):
             score = (mapped * self.gate).sum(-1)
         weight: torch.Tensor = softmax(score, target, num_nodes=h.size(0))
         return weight
+
+
+class EdgeAttentionConv(AttentionConv):
+    """The same along edges that carry something: j sends ``w_ij a(i, j) (h_j + W e_ij)`` to i, with a W for each head.
+
+    The attention a(i, j) is that of the nodes alone. A self-loop has the weight one and no features. ``edge_dim`` is 0
+    where edges have no features.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        heads: int = 1,
+        attention: str = "gat",
+        aggregate: str = "sum",
+        combine: str = "identity",
+        concat: bool = True,
+        dropout: float = 0.0,
+        edge_dim: int = 0,
+    ) -> None:
+        super().__init__(inputs, outputs, heads, attention, aggregate, combine, concat, dropout)
+        self.edge = torch.nn.Linear(edge_dim, heads * self.width, bias=False) if edge_dim else None
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        edge_index: torch.Tensor,
+        edge_weight: torch.Tensor | None = None,
+        edge_attr: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        h = F.pad(self.send(self.linear(x)).view(x.size(0), self.heads, self.width), (0, 0, 0, 0, 0, 1))
+        nodes = h.size(0)
+        edge_index = edge_index.masked_fill(edge_index[0] == edge_index[1], nodes - 1)
+        edge_index = torch.cat([edge_index, torch.arange(nodes, device=h.device).expand(2, -1)], dim=1)
+        source, target = edge_index[0], edge_index[1]
+        weight = self.coefficients(h, source, target)
+        messages = h[source]
+        if self.edge is not None:
+            carried = self.edge(edge_attr).view(-1, self.heads, self.width)
+            messages = messages + F.pad(carried, (0, 0, 0, 0, 0, nodes))
+        if weight is not None:
+            messages = messages * F.dropout(self.weigh(weight), self.dropout, self.training).unsqueeze(-1)
+        if edge_weight is not None:
+            messages = messages * F.pad(edge_weight, (0, nodes), value=1.0).view(-1, 1, 1)
+        reduce = self.aggregate if self.aggregate in ("mean", "max") else "sum"
+        out = scatter(messages, target, dim=0, dim_size=nodes, reduce=reduce)
+        return self.combined(out[:-1], h[:-1])

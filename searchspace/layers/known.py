@@ -6,11 +6,14 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
-from nas.searchspace.layers.aggregate import Aggregate
-from nas.searchspace.layers.attention import AttentionConv
-from nas.searchspace.layers.quantised import Quantised, Quantiser
+from nas.searchspace.layers.aggregate import Aggregate, EdgeAggregate
+from nas.searchspace.layers.attention import AttentionConv, EdgeAttentionConv
+from nas.searchspace.layers.quantised import Quantised, QuantisedByName, Quantiser
 
-OURS = (Aggregate, AttentionConv, Quantised, Quantiser)
+OURS = {
+    layer: layer for layer in (Aggregate, EdgeAggregate, AttentionConv, EdgeAttentionConv, Quantised, Quantiser)
+} | {QuantisedByName: Quantised}
+"""Our layers, and what each of them counts as."""
 
 
 def _read(code: CodeType) -> tuple[Any, ...]:
@@ -26,7 +29,7 @@ def _code(cls: type) -> dict[str, tuple[Any, ...]]:
 
 def is_ours(cls: type) -> type | None:
     """The layer of ours that a printed class is, if it is one."""
-    for ours in OURS:
+    for ours, kind in OURS.items():
         if cls.__name__ == ours.__name__ and (cls is ours or _code.__wrapped__(cls) == _code(ours)):
-            return ours
+            return kind
     return None

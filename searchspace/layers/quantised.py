@@ -247,3 +247,14 @@ class Quantised(torch.nn.Module):
             state[prefix + name] = (code - (level if zero is None else zero.reshape(shape))) * scale.reshape(shape)
             if quantiser.learned:
                 state[f"{prefix}weights.{key}.scale"] = scale.reshape(())
+
+
+class QuantisedByName(Quantised):
+    """The same for a layer that is called with arguments by name."""
+
+    def forward(self, x: torch.Tensor, *edges: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
+        send = getattr(self.layer, "send", None)
+        if edges and isinstance(send, Quantiser):
+            send.edges = edges[0]
+        out: torch.Tensor = torch.func.functional_call(self.layer, self.low(), (x, *edges), named)
+        return out

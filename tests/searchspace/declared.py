@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,11 +24,19 @@ from nas.searchspace import (
     repeat,
 )
 from nas.searchspace.spaces.registry import SPACES, find
-from nas.searchspace.task import Level
 
 NODE = Task("small", "node", "multiclass", 5, 3, "accuracy", "random", "identity")
 GRAPH = Task("small", "graph", "multiclass", 5, 3, "accuracy", "random", "identity")
-TASKS: dict[Level, Task] = {"node": NODE, "graph": GRAPH}
+LINK = Task("small", "link", "multilabel", 5, 1, "roc-auc", "random", "identity")
+TASKS: dict[str, Task] = {
+    "node": NODE,
+    "graph": GRAPH,
+    "link": LINK,
+    "node-weighted": replace(NODE, edge_weights=True),
+    "graph-attributed": replace(GRAPH, edge_features=4),
+    "link-carrying": replace(LINK, edge_weights=True, edge_features=4),
+}
+"""Every level, and edges that carry nothing, weights, features or both."""
 
 
 @architecture
@@ -119,6 +128,7 @@ DECLARED = (Flat, Conditional, Stacked, Dag, Numbers, Fixed, Forbidding, Large)
 EVERY: dict[str, Space[Any]] = {
     **{name: find(name) for name in SPACES.names()},
     **{f"{name} for graphs": find(name).for_task(GRAPH) for name in SPACES.names()},
+    **{f"{name} for links": find(name).for_task(LINK) for name in SPACES.names()},
     **{of.__name__: Space(of) for of in DECLARED},
 }
 
@@ -174,3 +184,10 @@ def graph(nodes: int, edges: int, seed: int = 0) -> torch.Tensor:
 def features(nodes: int, width: int, seed: int = 0) -> torch.Tensor:
     """``[nodes, width]`` float64 from a normal distribution."""
     return torch.randn(nodes, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def carried(edges: int, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Weights and four features of so many edges, float64."""
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.rand(edges, generator=generator, dtype=torch.float64) + 0.5
+    return {"edge_weight": weight, "edge_attr": torch.randn(edges, 4, generator=generator, dtype=torch.float64)}

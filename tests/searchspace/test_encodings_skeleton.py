@@ -84,6 +84,7 @@ def test_every_space_has_skeletons_without_plain_steps(name: str, task: Task) ->
         assert not {"relu", "dropout", "batch norm"} & set(made.names)
         assert all(source < node for node, sources in enumerate(made.sources) for source in sources)
         assert any("readout" in step for step in made.names) == (task.level == "graph")
+        assert any("decoder" in step for step in made.names) == (task.level == "link")
         assert graph_counts(made)["sizes"]["depth"] >= 1
         assert made.leaves()
 

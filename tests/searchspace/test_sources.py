@@ -16,14 +16,22 @@ import torch
 
 from nas.searchspace import BadInput, Network, Space, Task, Value, architecture, choice, constant
 from nas.searchspace.elements import ACTIVATIONS, DECODERS, NORMALISATIONS, READOUTS
+from nas.searchspace.operators import find as find_operator
 from nas.searchspace.source import load, module, source, trace
 from nas.searchspace.spaces.registry import SPACES, find
-from tests.searchspace.declared import GRAPH, NODE, TASKS, Flat, Layer, features, graph
+from tests.searchspace.declared import GRAPH, NODE, TASKS, Flat, Layer, carried, features, graph
 
 RECORDED = Path(__file__).parent / "recorded"
+EACH = [(name, kind) for name in SPACES.names() for kind in TASKS]
 EVERY = pytest.mark.parametrize(
-    ("name", "task"), [(n, t) for n in SPACES.names() for t in TASKS.values()], ids=lambda v: getattr(v, "level", v)
+    ("name", "task"), [(n, TASKS[kind]) for n, kind in EACH], ids=["-".join(each) for each in EACH]
 )
+
+
+def given(task: Task, edge_index: torch.Tensor, batch: torch.Tensor, pairs: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What a network takes beside the features, by name."""
+    found = {"edge_index": edge_index, "batch": batch, "edge_label_index": pairs, **carried(edge_index.size(1))}
+    return {name: found[name] for name in task.inputs[1:]}
 
 
 def sampled(name: str, task: Task, n: int) -> list[Any]:
@@ -53,31 +61,46 @@ def test_source_imports_torch_only_and_is_the_same_text_each_time(name: str, tas
 
 @EVERY
 def test_relabelled_nodes(name: str, task: Task) -> None:
+    """Other numbers for the nodes, another order of the edges, and the other node of a pair first."""
     nodes, edges = 12, 30
     edge_index, x = graph(nodes, edges), features(nodes, task.features)
     batch = torch.tensor([0] * 5 + [1] * 7)
     edge_index = edge_index[:, batch[edge_index[0]] == batch[edge_index[1]]]
+    pairs = torch.tensor([[0, 1, 2, 3, 11, 4], [4, 2, 1, 9, 5, 4]])
     order = torch.randperm(nodes, generator=torch.Generator().manual_seed(1))
     # in a batch the graphs stay in order, and their nodes are relabelled
     order = order[batch[order].argsort(stable=True)]
-    place = order.argsort()
+    place, shuffled = order.argsort(), torch.randperm(edge_index.size(1), generator=torch.Generator().manual_seed(2))
+    more = given(task, edge_index, batch, pairs)
+    other = given(task, place[edge_index], batch, place[pairs].flip(0))
+    other |= {key: other[key][..., shuffled] if key == "edge_index" else other[key][shuffled]
+              for key in ("edge_index", "edge_weight", "edge_attr") if key in other}  # fmt: skip
     for a in sampled(name, task, 8):
         torch.manual_seed(0)
         model = module(a, task).double().eval()
-        given = (batch,) if task.level == "graph" else ()
-        y = model(x, edge_index, *given)
-        assert y.shape == (2 if task.level == "graph" else nodes, task.outputs)
-        relabelled = model(x[order], place[edge_index], *given)
-        expected = y if task.level == "graph" else y[order]
+        y = model(x, **more)
+        assert y.shape == ({"node": nodes, "graph": 2, "link": 6}[task.level], task.outputs)
+        relabelled = model(x[order], **other)
+        expected = y[order] if task.level == "node" else y
         torch.testing.assert_close(relabelled, expected, rtol=1e-7, atol=1e-7 * y.abs().max().item())
+
+
+@EVERY
+def test_the_source_reads_what_its_operators_hear_of(name: str, task: Task) -> None:
+    for a in sampled(name, task, 8):
+        rows = [find_operator(step.name or "") for step in trace(a, task)[0].steps if step.kind == "operator"]
+        body = source(a, task).rpartition("-> torch.Tensor:")[2]
+        assert ("edge_weight" in body) == (task.edge_weights and any(row.weighted for row in rows))
+        assert ("edge_attr" in body) == (task.edge_features > 0 and any(row.attributed for row in rows))
 
 
 @EVERY
 def test_a_network_trains_on_a_graph_without_edges(name: str, task: Task) -> None:
     a = sampled(name, task, 1)[0]
-    model = module(a, task)
-    given = (torch.tensor([0, 0, 1, 1]),) if task.level == "graph" else ()
-    y = model(torch.randn(4, 5), torch.zeros(2, 0, dtype=torch.long), *given)
+    model = module(a, task).double()
+    none = torch.zeros(2, 0, dtype=torch.long)
+    more = given(task, none, torch.tensor([0, 0, 1, 1]), torch.tensor([[0, 1], [2, 3]]))
+    y = model(features(4, 5), **more)
     y.sum().backward()
     assert torch.isfinite(y).all()
     assert any(p.grad is not None for p in model.parameters())
@@ -85,26 +108,29 @@ def test_a_network_trains_on_a_graph_without_edges(name: str, task: Task) -> Non
 
 @EVERY
 def test_recorded_source(name: str, task: Task) -> None:
-    """One architecture of each space and level; a change of generated source is seen here, and meant.
+    """One architecture of each space and kind of task; a change of generated source is seen here, and meant.
 
     To record anew: ``RECORD=1 pytest tests/searchspace/test_sources.py``, then read the difference.
     """
-    text, path = source(sampled(name, task, 1)[0], task), RECORDED / f"{name}-{task.level}.txt"
+    kind = next(kind for kind, each in TASKS.items() if each is task)
+    text, path = source(sampled(name, task, 1)[0], task), RECORDED / f"{name}-{kind}.txt"
     if os.environ.get("RECORD"):
         path.write_text(text)
     assert text == path.read_text()
 
 
 ALONE = """
-import pathlib, sys, torch
+import inspect, pathlib, sys, torch
 sys.modules["nas"] = None  # from here on, importing it fails
 for path in sorted(pathlib.Path(sys.argv[1]).glob("*.txt")):
     space = {"__name__": "model"}
     exec(compile(path.read_text(), str(path), "exec"), space)
     model = space["Model"]().eval()
-    x, edge_index = torch.ones(4, 5), torch.tensor([[0, 1, 2], [1, 2, 3]])
-    more = [torch.tensor([0, 0, 1, 1])] if path.stem.endswith("-graph") else []
-    print(path.stem, tuple(model(x, edge_index, *more).shape))
+    edges, pairs = torch.tensor([[0, 1, 2], [1, 2, 3]]), torch.tensor([[0, 1], [2, 3]])
+    found = {"x": torch.ones(4, 5), "edge_index": edges, "edge_weight": torch.ones(3), "edge_attr": torch.ones(3, 4)}
+    found |= {"batch": torch.tensor([0, 0, 1, 1]), "edge_label_index": pairs}
+    takes = inspect.signature(model.forward).parameters
+    print(path.stem, tuple(model(**{name: found[name] for name in takes}).shape))
 """
 
 
@@ -113,8 +139,10 @@ def test_recorded_source_runs_without_us(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) == len(list(RECORDED.glob("*.txt"))) == 2 * len(SPACES.names())
-    assert all(line.endswith("graph (2, 3)" if "-graph (" in line else "-node (4, 3)") for line in lines)
+    assert len(lines) == len(list(RECORDED.glob("*.txt"))) == len(EACH)
+    shapes = {"node": "(4, 3)", "graph": "(2, 3)", "link": "(2, 1)"}
+    kinds = {"-".join(each): TASKS[each[1]].level for each in EACH}
+    assert all(line.partition(" ")[2] == shapes[kinds[line.partition(" ")[0]]] for line in lines)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from torch_geometric.data import Data
 
 from nas.export.files import export
 from nas.searchspace import Network, Space, Task, Value, architecture, constant
+from nas.searchspace.elements import DECODERS
 from nas.searchspace.operators import OPERATORS
 from nas.searchspace.source import module
 from nas.searchspace.spaces.registry import SPACES, find
-from tests.searchspace.declared import TASKS, graph
+from tests.searchspace.declared import TASKS, carried, graph
 
 NODES, EDGES = 14, 40
 ATTENTIONS = ("constant", "gcn", "gat", "sym-gat", "cos", "linear", "generalised-linear")
@@ -54,7 +56,9 @@ def example(task: Task) -> dict[str, torch.Tensor]:
     edges = edges[:, batch[edges[0]] == batch[edges[1]]]
     edges = torch.cat([edges, torch.tensor([[3, *edges[0, :1].tolist()], [3, *edges[1, :1].tolist()]])], dim=1)
     x = torch.rand(NODES, task.features, generator=torch.Generator().manual_seed(1))
-    return {"x": x, "edge_index": edges, "batch": batch}
+    pairs = torch.tensor([[0, 4, 7, 3], [1, 2, 7, 9]])
+    more = {name: value.float() for name, value in carried(edges.size(1)).items()}
+    return {"x": x, "edge_index": edges, "batch": batch, "edge_label_index": pairs, **more}
 
 
 def exported(a: Any, space: Space[Any], task: Task, to: Path) -> torch.nn.Module:
@@ -72,14 +76,29 @@ def exported(a: Any, space: Space[Any], task: Task, to: Path) -> torch.nn.Module
     return model
 
 
+DRAWN = {
+    **{(name, kind): 3 for name in SPACES.names() for kind in ("node", "graph")},
+    **{("design", kind): 3 for kind in TASKS},
+    ("agnn", "node-weighted"): 3,
+    ("agnn", "graph-attributed"): 3,
+    ("nasbench-graph", "graph-attributed"): 3,
+    ("nasbench-graph", "link"): 3,
+}
+"""Spaces and kinds of tasks that are exported, with the seed of the architecture."""
+
+
 def everything(folder: Path, operators: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Export every space for every level, and operators with their settings."""
+    """Export every space for every level, every decoder, and operators with their settings."""
     names = []
-    for name in SPACES.names():
-        for level, task in TASKS.items():
-            space, rng = find(name).for_task(task), random.Random(3)
-            exported(space.sample(rng), space, task, folder / f"{name}-{level}")
-            names.append(f"{name}-{level}")
+    for (name, kind), seed in DRAWN.items():
+        space = find(name).for_task(TASKS[kind])
+        exported(space.sample(random.Random(seed)), space, TASKS[kind], folder / f"{name}-{kind}")
+        names.append(f"{name}-{kind}")
+    for decoder in DECODERS:
+        space = find("design").for_task(TASKS["link"])
+        a = replace(space.sample(random.Random(0)), decoder=decoder)
+        exported(a, space, TASKS["link"], folder / f"design-{decoder}")
+        names.append(f"design-{decoder}")
     for number, (operator, settings) in enumerate(operators):
         a = one(operator, **settings)
         exported(a, Space(type(a)), TASKS["node"], folder / f"op{number}-{operator}")

@@ -24,10 +24,10 @@ from tests.searchspace.declared import TASKS
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("level", list(TASKS))
+@pytest.mark.parametrize("level", ["node", "graph", "link-carrying"])
 @pytest.mark.parametrize("name", ["lpgnas", "quantised:agnn", "quantised:design"])
 def test_every_prediction_is_that_of_the_rounding_network(name: str, level: str, seed: int, tmp_path: Path) -> None:
-    task = TASKS[level]  # type: ignore[index]
+    task = TASKS[level]
     space = find(name).for_task(task)
     a = space.sample(random.Random(seed))
     torch.manual_seed(seed)
