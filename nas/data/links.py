@@ -71,10 +71,10 @@ def with_fresh_pairs(batch: Batch, rng: torch.Generator) -> Batch:
     """The batch of training links with other pairs without one."""
     assert batch.edge_label_index is not None
     nodes, device = batch.x.size(0), batch.y.device
-    if "links" not in batch.kept:
+    if "training links" not in batch.kept:
         links = batch.edge_label_index[:, batch.y[:, 0] == 1]
-        batch.kept["links"] = links, _keys(links.cpu(), nodes).sort().values
-    links, known = batch.kept["links"]
+        batch.kept["training links"] = links, _keys(links.cpu(), nodes).sort().values
+    links, known = batch.kept["training links"]
     absent = absent_pairs(known, nodes, links.size(1), rng, "the graph").to(device)
     pairs = torch.cat([links, absent], 1)
     y = (torch.arange(pairs.size(1), device=device) < links.size(1)).float()[:, None]
