@@ -147,15 +147,15 @@ def one_hot_categories(
 ) -> tuple[Graphs, tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...], tuple[str, ...]]:
     """Graphs of molecules with the numbers of their categories one-hot; any other graphs as they are.
 
-    Molecules are graphs that each have ``smiles``; their ``x`` and ``edge_attr`` are categories where they hold whole
-    numbers, as torch_geometric's ``from_smiles`` makes them.
+    Molecules are graphs that each have ``smiles``, or ``categorical`` set; their ``x`` and ``edge_attr`` are categories
+    where they hold whole numbers, as torch_geometric's ``from_smiles`` makes them.
 
     Returns:
         The graphs, the categories of each column of ``x`` and of ``edge_attr`` (empty where they stay as they are), and
         the words for ``Task.transforms``.
     """
     graphs = [graph for part in data.values() for graph in part] if isinstance(data, Mapping) else list(data)
-    if not graphs or not all(isinstance(graph, Data) and "smiles" in graph for graph in graphs):
+    if not graphs or not all(isinstance(g, Data) and ("smiles" in g or g.get("categorical")) for g in graphs):
         return data, (), (), ()
     made, words = list(map(copy, graphs)), list[str]()
     found: dict[str, tuple[tuple[int, ...], ...]] = {"x": (), "edge_attr": ()}

@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 from nas.data.places import cache_folder, data_folders
 from nas.data.readers.base import Read
-from nas.data.readers.saved import SAFE
+from nas.data.readers.saved import safe
 from nas.metrics import METRICS
 from nas.searchspace.errors import BadInput, MissingExtra, NasError, RunError
 from nas.searchspace.task import SPLITS
@@ -79,7 +79,7 @@ def _place(name: str, root: str | os.PathLike[str] | None) -> Path:
 def _opened(loader: Any, name: str, place: Path) -> tuple[Any, Any]:
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with torch.serialization.safe_globals(SAFE):  # what its processed files hold, which it does not say itself
+        with safe():  # what its processed files hold, which it does not say itself
             dataset = loader(name=name, root=str(place))
             return dataset, None if name.startswith("ogbl-") else dataset.get_idx_split()
     except NasError:
@@ -107,6 +107,8 @@ def _graph(held: Any, dataset: Any, name: str, notes: list[str]) -> Data:
         raise BadInput(f"ogb:{name} is no graph with one kind of nodes and edges, and others are not searched")
     if left := [key for key in ("node_species", "node_year", "edge_year") if held.get(key) is not None]:
         notes.append(f"not used: {', '.join(left)}")
+    if name.startswith("ogbg-mol"):
+        kept["categorical"] = True  # the columns of atoms and bonds are numbers of categories
     return Data(num_nodes=held.num_nodes, **kept)
 
 

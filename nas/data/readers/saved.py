@@ -25,6 +25,12 @@ WANTED = "save a torch_geometric Data, a list of them, a dict of lists for train
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 
 
+def safe() -> Any:
+    """Files may name ``SAFE`` while a block runs; what they might name before, as files of PyG do, they still may."""
+    allowed = torch.serialization.get_safe_globals()
+    return torch.serialization.safe_globals([one for one in SAFE if one not in allowed])
+
+
 def read_saved(path: Path) -> Read:
     """A PyG ``Data``, a list of them, a dict from split to lists, or a dict with the tensors of one graph.
 
@@ -41,7 +47,7 @@ def read_saved(path: Path) -> Read:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise _damaged(path, error) from error
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(SAFE):
+        with warnings.catch_warnings(), safe():
             warnings.simplefilter("ignore")
             held = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file raises nearly anything

@@ -79,7 +79,10 @@ def test_nodes_come_with_their_division(monkeypatch, cache):
 
 def test_graphs_come_with_their_division_and_metric(monkeypatch, cache):
     module(monkeypatch, "graphproppred", Graphs)
+    allowed = set(torch.serialization.get_safe_globals())
     task = load("ogb:ogbg-molhiv")
+    assert set(torch.serialization.get_safe_globals()) == allowed
+    assert task.transforms == ("one-hot columns", "one-hot edge columns")
     assert (task.level, task.target, task.outputs, task.metric) == ("graph", "multilabel", 1, "roc-auc")
     assert (task.split, task.edge_features, len(task.valid[0].y)) == ("given", 3, 5)
 
