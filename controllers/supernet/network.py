@@ -25,10 +25,10 @@ from nas.controllers.supernet.parts import (
     wide,
 )
 from nas.controllers.supernet.relaxed import relaxed
-from nas.controllers.supernet.rows import Activation, Readout, layer, norm
+from nas.controllers.supernet.rows import Activation, Decoder, Readout, arguments, layer, norm
 from nas.controllers.supernet.sampling import Weights
 from nas.searchspace import operators
-from nas.searchspace.elements import READOUTS
+from nas.searchspace.elements import DECODERS, READOUTS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.precision import FLOAT
 from nas.searchspace.task import Batch, Task
@@ -93,6 +93,7 @@ class Supernet(torch.nn.Module):
         try:
             architecture, self.knobs = relaxed(of)
             net.readout_by = getattr(architecture, "readout", "mean")
+            net.decoder_by = getattr(architecture, "decoder", "mlp")
             written = getattr(architecture, "supernet", architecture.network)
             self.result = net.finished(written(net))
         except Branches as why:
@@ -145,6 +146,7 @@ class Symbolic:
         self._supernet, self.task = supernet, task
         self.x, self.outputs = Value(0, task.features, raw=True), task.outputs
         self.readout_by: Any = "mean"
+        self.decoder_by: Any = "mlp"
         self._precision: Any = FLOAT
         self._count = 1
 
@@ -189,10 +191,11 @@ class Symbolic:
             raise Branches(f"one of its operators has {len(choices)} forms, {MOST} at the most")
         most = int(max(options(width)))
         layers = [layer(self.task, x.most, most, **chosen) for chosen in choices]
-        part = self._part(Operator(layers, which, x.width, width, self.precision))
+        taken = [arguments(self.task, chosen["name"]) for chosen in choices]
+        part = self._part(Operator(layers, taken, which, x.width, width, self.precision))
         self._size(part.size)
         self._edges(width)
-        return self._step(lambda now: part(now[x], now.weights, now.batch.edge_index), width, x)
+        return self._step(lambda now: part(now[x], now.weights, now.batch), width, x)
 
     def _attention(self, x: Value, width: Any, settings: dict[str, Any]) -> Value:
         settings = {**operators.find("attention").settings, **{k: v for k, v in settings.items() if v is not None}}
@@ -204,10 +207,10 @@ class Symbolic:
         if any(not v for v in options(together(lambda w, h: not settings["concat"] or w % h == 0, width, heads))):
             raise Branches("some heads do not divide some widths")
         self._wide(heads)
-        part = self._part(Attention(x.width, hidden, settings, self.precision))
+        part = self._part(Attention(x.width, hidden, settings, self.precision, self.task.edge_features))
         self._size(part.size)
         self._edges(together(lambda h, w: h * w, heads, hidden), heads)
-        return self._step(lambda now: part(now[x], now.weights, now.batch.edge_index), width, x)
+        return self._step(lambda now: part(now[x], now.weights, now.batch), width, x)
 
     def linear(self, x: Value, width: Any, *, bias: bool = True) -> Value:
         x = self.quantise(x)
@@ -291,16 +294,36 @@ class Symbolic:
         width = together(lambda n, w: READOUTS[n][2] * w, name, x.width)
         return replace(self._step(run, width, x), pooled=True)
 
+    def decode(self, x: Value) -> Value:
+        if self.task.level != "link" or x.pooled:
+            return x
+        name = self.decoder_by
+        projecting = [DECODERS[n].projects for n in options(name)]
+        mapped = self.linear(x, x.width) if any(projecting) else x
+        each: Any = self._part(torch.nn.ModuleList(Decoder(n, x.most, self.outputs) for n in options(name)))
+        self._unrounded(name, each, x)
+
+        def run(now: Pass) -> Tensor:
+            active = now.weights.active(name)
+            read = [wide(joined(now[mapped if projecting[i] else x]), x.most) for i, _ in active]
+            return weighted([(w, each[i](h, now.batch)) for h, (i, w) in zip(read, active, strict=True)])
+
+        made = self._step(run, self.outputs, x, mapped)
+        self._supernet.read[made.number] = lambda w: [
+            ((mapped if projecting[i] else x).number, p) for i, p in w.active(name)
+        ]
+        return replace(made, pooled=True, scores=True)
+
     def scores(self, x: Value) -> Value:
         if x.most != self.outputs:
             raise BadInput(f"the task needs {self.outputs} numbers per item and the scores have {x.most}")
         return replace(x, scores=True)
 
     def finished(self, value: Value) -> Value:
-        """With what the task adds: the readout and the head."""
+        """With what the task adds: the readout or the decoder, and the head."""
         if not isinstance(value, Value):
             raise Branches("its network returns no value of the network")
-        value = self.pool(value)
+        value = self.decode(self.pool(value))
         return value if value.scores else self.linear(value, self.outputs)
 
     def _sum(self, name: Any, each: Any, x: Value, most: int | None = None) -> Value:

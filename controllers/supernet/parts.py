@@ -13,6 +13,7 @@ from nas.controllers.supernet.mixed import Mixed, options, together
 from nas.controllers.supernet.sampling import Weights
 from nas.searchspace.layers.attention import AttentionConv
 from nas.searchspace.layers.quantised import Quantised, Quantiser, described
+from nas.searchspace.task import Batch
 
 Inputs = list[tuple[Tensor, Tensor]]
 """A constant that is rounded in several ways, ``[nodes, features]``, with the weight of each.
@@ -163,10 +164,16 @@ class Linear(torch.nn.Module):
 
 
 class Operator(torch.nn.Module):
-    """Operators side by side, all from and to the widest widths; their weighted sum."""
+    """Operators side by side, all from and to the widest widths; their weighted sum.
 
-    def __init__(self, layers: list[torch.nn.Module], which: Any, inputs: Any, width: Any, precision: Any) -> None:
+    ``taken`` says of each with what arguments it is called, see :func:`nas.controllers.supernet.rows.arguments`.
+    """
+
+    def __init__(
+        self, layers: list[torch.nn.Module], taken: list[Any], which: Any, inputs: Any, width: Any, precision: Any
+    ) -> None:
         super().__init__()
+        self.taken = taken
         self.which, self.inputs, self.width, self.most = which, inputs, width, max(options(width))
         self.low, self.layers, self.roundings = Low(precision.weights), torch.nn.ModuleList(), torch.nn.ModuleList()
         for layer in layers:
@@ -177,15 +184,14 @@ class Operator(torch.nn.Module):
             self.roundings.extend([send, weigh])
             self.layers.append(held)
 
-    def forward(self, x: Tensor | Inputs, weights: Weights, edge_index: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Inputs, weights: Weights, batch: Batch) -> Tensor:
         whole, parts = wide(joined(x), max(options(self.inputs))), []
         for rounding in self.roundings:
             vars(rounding)["weights"] = weights
         for i, w in weights.active(self.which):
             layer: Any = self.layers[i].layer
             low = {n: self.low(p, weights) for n, p in layer.named_parameters() if p.dim() > 1}
-            arguments = (whole,) if isinstance(layer, PLAIN) else (whole, edge_index)
-            parts.append((w, torch.func.functional_call(layer, low, arguments)))
+            parts.append((w, torch.func.functional_call(layer, low, *self.taken[i](whole, batch))))
         return masked(weighted(parts), self.width, weights)
 
     def size(self, weights: Weights) -> Tensor:
@@ -200,18 +206,17 @@ class Operator(torch.nn.Module):
         return total
 
 
-PLAIN = (torch.nn.Linear, torch.nn.Identity)
-"""Layers of the operator table that take no edges."""
-
-
 class Attention(torch.nn.Module):
     """``AttentionConv`` with nothing decided, component by component.
 
     The coefficients of edges, the aggregations and the combinations are weighted sums each. ``hidden`` is the width of
-    a head; of the linear map and all that follows the first rows are computed, as many as count.
+    a head; of the linear map and all that follows the first rows are computed, as many as count. Where edges carry
+    something it is ``EdgeAttentionConv``.
     """
 
-    def __init__(self, inputs: Any, hidden: Any, settings: dict[str, Any], precision: Any) -> None:
+    def __init__(
+        self, inputs: Any, hidden: Any, settings: dict[str, Any], precision: Any, edge_features: int = 0
+    ) -> None:
         super().__init__()
         self.inputs, self.hidden, self.heads = inputs, hidden, settings["heads"]
         self.attention, self.aggregate = settings["attention"], settings["aggregate"]
@@ -226,19 +231,20 @@ class Attention(torch.nn.Module):
         self.mlp, self.merge = whole.mlp, whole.merge
         self.low = Low(precision.weights)
         self.send, self.weigh = Rounding(precision.messages), Rounding(precision.attention)
+        self.edge = torch.nn.Linear(edge_features, self.most * self.width, bias=False) if edge_features else None
 
-    def forward(self, x: Tensor | Inputs, weights: Weights, edge_index: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Inputs, weights: Weights, batch: Batch) -> Tensor:
         heads, width = widest(self.heads, weights), widest(self.hidden, weights)
         self.send.weights = self.weigh.weights = weights
         h = linear(x, self.low(self.map.weight[: heads * width], weights))
         h = self.send(masked(h, self.sent, weights)).view(-1, heads, width)
-        out = self._combined(self._aggregated(h, edge_index, weights), h, weights)
+        out = self._combined(self._aggregated(h, batch, weights), h, weights)
         out = out.flatten(1) if self.concat else out.mean(1)
         return masked(out + self.bias[: out.size(1)], self.sent if self.concat else self.hidden, weights)
 
-    def _aggregated(self, h: Tensor, edge_index: Tensor, weights: Weights) -> Tensor:
+    def _aggregated(self, h: Tensor, batch: Batch, weights: Weights) -> Tensor:
         """What arrives at each node and head, ``[nodes, heads, width]``."""
-        nodes, heads, width = h.shape
+        (nodes, heads, width), edge_index = h.shape, batch.edge_index
         keep, itself = edge_index[0] != edge_index[1], torch.arange(nodes, device=h.device)
         source, target = (torch.cat([edge_index[i][keep], itself]) for i in (0, 1))
         scores = []
@@ -250,7 +256,15 @@ class Attention(torch.nn.Module):
                 cut[name] = self.low(p[:rows, :width], weights)
             scores.append((w, torch.func.functional_call(kind, cut, (h, source, target))))
         coefficient = F.dropout(self.weigh(weighted(scores)), self.dropout, self.training)
-        messages, parts = h[source] * coefficient.unsqueeze(-1), []
+        sent, parts = h[source], []
+        if self.edge is not None:
+            assert batch.edge_attr is not None
+            carried = F.linear(batch.edge_attr[keep], self.low(self.edge.weight[: heads * width], weights))
+            carried = masked(carried, self.sent, weights).view(-1, heads, width)
+            sent = sent + F.pad(carried, (0, 0, 0, 0, 0, nodes))
+        if batch.edge_weight is not None:
+            coefficient = coefficient * F.pad(batch.edge_weight[keep], (0, nodes), value=1.0).unsqueeze(-1)
+        messages = sent * coefficient.unsqueeze(-1)
         active = [(options(self.aggregate)[i], w) for i, w in weights.active(self.aggregate)]
         total = h
         if any(name != "max" for name, _ in active):
@@ -285,7 +299,8 @@ class Attention(torch.nn.Module):
     def size(self, weights: Weights) -> Tensor:
         """Expected bits of the weights."""
         low, width, heads = self.low.bits(weights), weights.expected(self.hidden), weights.expected(self.heads)
-        total = heads * width * weights.expected(self.inputs) * low + 32.0 * width * (heads if self.concat else 1)
+        into = weights.expected(self.inputs) + (0 if self.edge is None else self.edge.in_features)
+        total = heads * width * into * low + 32.0 * width * (heads if self.concat else 1)
         vectors = {"gat": 2, "sym-gat": 2, "cos": 2, "linear": 1, "generalised-linear": 1}
         for i, w in weights.active(self.attention):
             kind = options(self.attention)[i]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -10,10 +12,11 @@ import torch.nn.functional as F
 import torch_geometric.nn as pyg
 from torch import Tensor
 
-from nas.searchspace.elements import ACTIVATIONS, NORMALISATIONS, READOUTS
+from nas.searchspace import operators
+from nas.searchspace.elements import ACTIVATIONS, DECODERS, NORMALISATIONS, READOUTS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.source import load, source
-from nas.searchspace.task import Task
+from nas.searchspace.task import Batch, Task
 
 
 def layer(task: Task, inputs: int, outputs: int, name: str, **settings: Any) -> torch.nn.Module:
@@ -22,6 +25,18 @@ def layer(task: Task, inputs: int, outputs: int, name: str, **settings: Any) -> 
     model: Any = load(source(_One(name, outputs, settings), alone))()
     made: torch.nn.Module = model.conv1
     return made
+
+
+Taken = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def arguments(task: Task, name: str) -> Callable[[Tensor, Batch], Taken]:
+    """From what enters a layer of the table and the batch to the arguments that the layer is called with."""
+    row = operators.find(name).on_edges(task.edge_weights, task.edge_features)
+    names = {"call": lambda *given, **named: (given, named)}
+    text = row.call.format(self="call", x="x")
+    run: Any = eval(f"lambda x, edge_index, edge_weight, edge_attr: {text}", names)
+    return lambda x, batch: run(x, batch.edge_index, batch.edge_weight, batch.edge_attr)
 
 
 class _One:
@@ -71,4 +86,19 @@ class Readout(torch.nn.Module):
 
     def forward(self, x: Tensor, batch: Tensor) -> Tensor:
         out: Tensor = self.run(self.made, x, batch)
+        return out
+
+
+class Decoder(torch.nn.Module):
+    """A decoder by its name."""
+
+    def __init__(self, name: str, width: int, outputs: int) -> None:
+        super().__init__()
+        row = DECODERS[name]
+        home = import_module(row.printed.partition(":")[0])
+        self.reads = row.reads
+        self.made: Any = eval(row.construct.format(width=width, outputs=outputs), vars(home))
+
+    def forward(self, x: Tensor, batch: Batch) -> Tensor:
+        out: Tensor = self.made(x, *batch.arguments(self.reads))
         return out

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from nas.searchspace.task import Batch, Task
 
+CARRIED = ("edge_weight", "edge_attr")
+"""What a batch may have of its edges."""
+
 
 def smaller(task: Task, hops: int, most: int, scored: int, seed: int) -> Task:
     """The training and validation batches of a node-level task on parts of their graphs; no test batches."""
@@ -53,4 +56,5 @@ def around(batch: Batch, hops: int, most: int, generator: torch.Generator) -> Ba
     )
     held = batch.x
     x = held.rows(chosen) if hasattr(held, "rows") else held[chosen]
-    return Batch(x, place[edges[:, kept]], batch.y, index=place[scored])
+    carried = {name: value[kept] for name in CARRIED if (value := getattr(batch, name)) is not None}
+    return Batch(x, place[edges[:, kept]], batch.y, index=place[scored], **carried)

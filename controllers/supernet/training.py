@@ -18,7 +18,8 @@ from torch_geometric.utils import subgraph
 from nas.controllers.supernet import checkpoint
 from nas.controllers.supernet.network import Supernet
 from nas.controllers.supernet.sampling import Weights, gumbel
-from nas.controllers.supernet.surroundings import smaller
+from nas.controllers.supernet.surroundings import CARRIED, smaller
+from nas.searchspace.pairs import with_fresh_pairs
 from nas.searchspace.task import Batch, Target, Task
 from nas.zerocost.base import losses
 
@@ -240,6 +241,8 @@ class Training:
         batch = batches[int(torch.randint(len(batches), (), generator=generator))]
         if self.task.level == "graph":
             batch = portion(batch, GRAPHS, generator)
+        elif self.task.level == "link" and batches is self.task.train:
+            batch = with_fresh_pairs(batch, generator)
         return each(self.net(batch, weights), batch.y, self.task.target).mean()
 
     def _note(self) -> None:
@@ -294,5 +297,6 @@ def portion(batch: Batch, graphs: int, generator: torch.Generator) -> Batch:
     )
     nodes = (place[batch.batch] >= 0).nonzero().squeeze(1)
     plain = batch.edge_index.as_subclass(Tensor)
-    edges, _ = subgraph(nodes, plain, relabel_nodes=True, num_nodes=len(batch.x))
-    return Batch(batch.x[nodes], edges, batch.y[chosen], batch=place[batch.batch[nodes]])
+    edges, _, kept = subgraph(nodes, plain, relabel_nodes=True, num_nodes=len(batch.x), return_edge_mask=True)
+    carried = {name: value[kept] for name in CARRIED if (value := getattr(batch, name)) is not None}
+    return Batch(batch.x[nodes], edges, batch.y[chosen], batch=place[batch.batch[nodes]], **carried)

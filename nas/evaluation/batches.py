@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 
 from nas.data.collate import offsets
-from nas.data.links import with_fresh_pairs
 from nas.evaluation.engine.minibatch import chosen
 from nas.evaluation.portions.sampling import Portioned
+from nas.searchspace.pairs import with_fresh_pairs
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Split, Task
 

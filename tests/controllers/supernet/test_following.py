@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 import torch
 
 from nas.controllers.supernet.training import portion
-from nas.data import load
 from nas.searchspace import Network, Space, Value, architecture, choice, integer
+from nas.searchspace.elements import DECODERS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.spaces.registry import find
-from tests.controllers.supernet.worlds import even, network, one_hot, supernet
-from tests.nas.toys import graph, graphs
+from tests.controllers.supernet.worlds import even, kinds, network, one_hot, supernet
 
-TASK, GRAPHS = load(graph(20)), load(graphs(12))
+KINDS = kinds()
+TASK, GRAPHS = KINDS["nodes"], KINDS["graphs"]
 
 
 @architecture
@@ -38,7 +40,7 @@ class Followed:
         return net.dropout(self.dropout, net.concat(h, net.activation("relu", net.linear(net.x, 3))))
 
 
-@pytest.mark.parametrize("task", [TASK, GRAPHS], ids=["nodes", "graphs"])
+@pytest.mark.parametrize("task", KINDS.values(), ids=KINDS)
 def test_a_mixture_of_all_and_any_one_hot_pass_give_scores(task: Any) -> None:
     net, space = supernet(Followed, task), Space(Followed).for_task(task)
     batch = task.train[0]
@@ -86,6 +88,35 @@ def test_one_hot_passes_are_those_of_the_derived_network() -> None:
             real.linear2.load_state_dict(head.map.state_dict())
         found = net(batch, one_hot(net.knobs, {"width": width, "source": source}))
         torch.testing.assert_close(found, real(batch.x, batch.edge_index)[batch.index], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("kind", ["links", "links, carrying edges"])
+def test_a_decided_decoder_is_that_of_the_derived_network(kind: str, decoder: str) -> None:
+    task = KINDS[kind]
+    net, batch = supernet(Same, task).eval(), task.train[0]
+    made = replace(Space(Same).for_task(task).sample(Random(0)), width=4, source=0, norm="none", decoder=decoder)
+    parts: Any = net.parts
+    linear, sage, mapped, decoders = (parts[i] for i in (0, 3, 4, 5))
+    real = network(made, task).eval()
+    with torch.no_grad():
+        real.linear1.load_state_dict(linear.map.state_dict())
+        real.conv2.load_state_dict(sage.layers[0].layer.state_dict())
+        real.decoder1.load_state_dict(decoders[list(DECODERS).index(decoder)].made.state_dict())
+        if DECODERS[decoder].projects:
+            real.linear2.load_state_dict(mapped.map.state_dict())
+        found = net(batch, one_hot(net.knobs, {"width": 4, "source": 0, "decoder": decoder}))
+        torch.testing.assert_close(found, real(*batch.arguments(task.inputs)), atol=1e-5, rtol=1e-4)
+
+
+def test_bits_of_a_link_task_are_those_of_the_derived_network() -> None:
+    task = KINDS["links"]
+    net = supernet(Same, task)
+    for decoder in DECODERS:
+        made = replace(Space(Same).for_task(task).sample(Random(0)), width=4, source=0, norm="none", decoder=decoder)
+        bits = 32 * sum(p.numel() for p in network(made, task).parameters())
+        chosen = {"width": 4, "source": 0, "norm": "none", "decoder": decoder}
+        assert float(net.size(one_hot(net.knobs, chosen))) == bits
 
 
 @architecture
@@ -157,9 +188,10 @@ def test_what_cannot_be_followed_is_refused(of: Any, why: str) -> None:
         supernet(of, TASK)
 
 
+@pytest.mark.parametrize("kind", ["graphs", "graphs, carrying edges"])
 @pytest.mark.parametrize("seed", range(3))
-def test_portions_keep_whole_graphs(seed: int) -> None:
-    batch = GRAPHS.train[0]
+def test_portions_keep_whole_graphs(seed: int, kind: str) -> None:
+    batch = KINDS[kind].train[0]
     assert batch.batch is not None
     part = portion(batch, 3, torch.Generator().manual_seed(seed))
     assert part.batch is not None
@@ -174,8 +206,10 @@ def test_portions_keep_whole_graphs(seed: int) -> None:
 def described(batch: Any, graph: int) -> tuple[Any, ...]:
     nodes = (batch.batch == graph).nonzero().squeeze(1)
     inside = batch.batch[batch.edge_index[0]] == graph
-    edges = batch.edge_index[:, inside] - nodes[0]
-    return batch.x[nodes].tolist(), sorted(edges.t().tolist()), batch.y[graph].tolist()
+    edges = (batch.edge_index[:, inside] - nodes[0]).t()
+    more = [] if batch.edge_attr is None else [batch.edge_attr[inside], batch.edge_weight[inside, None]]
+    carried = torch.cat([edges, *more], dim=1)
+    return batch.x[nodes].tolist(), sorted(carried.tolist()), batch.y[graph].tolist()
 
 
 def test_a_portion_of_few_graphs_is_all_of_them() -> None:

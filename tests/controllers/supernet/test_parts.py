@@ -13,16 +13,18 @@ from nas.controllers.supernet.parts import Attention, Linear
 from nas.controllers.supernet.sampling import Weights
 from nas.data import load
 from nas.searchspace import Network, Space, Value, architecture, choice
-from nas.searchspace.layers.attention import AttentionConv
+from nas.searchspace.layers.attention import AttentionConv, EdgeAttentionConv
 from nas.searchspace.precision import FLOAT
 from tests.controllers.supernet.test_mixed import undecided
-from tests.controllers.supernet.worlds import network, one_hot, supernet
+from tests.controllers.supernet.worlds import carrying, kinds, network, one_hot, supernet
 from tests.nas.toys import graph
 
 ATTENTIONS = ("constant", "gcn", "gat", "sym-gat", "cos", "linear", "generalised-linear")
 AGGREGATES, COMBINES = ("sum", "mean", "max", "mlp"), ("identity", "mlp")
 DATA = graph(12)
 TASK = load(DATA)
+CARRYING = load(carrying(graph(12))).train[0]
+KINDS = kinds()
 HEADS, HIDDEN = (1, 2), (2, 3)
 
 
@@ -43,27 +45,30 @@ def hot(size: int, i: int) -> torch.Tensor:
 
 
 @pytest.mark.usefixtures("_not_normalised")
-@pytest.mark.parametrize("concat", [True, False])
+@pytest.mark.parametrize(("concat", "edges"), [(True, False), (False, False), (False, True)])
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_attention_is_the_layer_of_its_options(attention: str, concat: bool) -> None:
+def test_attention_is_the_layer_of_its_options(attention: str, concat: bool, edges: bool) -> None:
     """Also where it is narrower than the widest: the columns that do not count are zero or left out."""
     torch.manual_seed(0)
     mixed = [undecided(n, values) for n, values in enumerate((ATTENTIONS, AGGREGATES, COMBINES, HEADS, HIDDEN))]
     names = ("attention", "aggregate", "combine", "heads")
     settings: dict[str, Any] = dict(zip(names, mixed, strict=False)) | {"concat": concat, "dropout": 0.0}
-    whole = Attention(5, mixed[4], settings, FLOAT).eval()
+    batch = CARRYING if edges else TASK.train[0]
+    more: Any = (batch.edge_weight, batch.edge_attr) if edges else ()
+    whole = Attention(5, mixed[4], settings, FLOAT, 2 if edges else 0).eval()
     torch.nn.init.normal_(whole.bias)
     kind: Any = whole.kinds[ATTENTIONS.index(attention)]
     every = product(enumerate(AGGREGATES), enumerate(COMBINES), enumerate(HEADS), enumerate(HIDDEN))
     for (a, aggregate), (c, combine), (h, heads), (d, hidden) in every:
         at = (ATTENTIONS.index(attention), a, c, h, d)
         weights = Weights(tuple(hot(len(m.table), i) for m, i in zip(mixed, at, strict=True)))
-        out = whole(DATA.x, weights, DATA.edge_index)
+        out = whole(batch.x, weights, batch)
         outputs = hidden * heads if concat else hidden
-        real = AttentionConv(5, outputs, heads, attention, aggregate, combine, concat=concat).eval()
+        given = (5, outputs, heads, attention, aggregate, combine, concat)
+        real = (EdgeAttentionConv(*given, edge_dim=2) if edges else AttentionConv(*given)).eval()
         copy(real, whole, kind, heads, hidden)
         assert not out[:, outputs:].any()
-        torch.testing.assert_close(out[:, :outputs], real(DATA.x, DATA.edge_index), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(out[:, :outputs], real(batch.x, batch.edge_index, *more), atol=1e-5, rtol=1e-4)
 
 
 def copy(real: Any, whole: Any, kind: Any, heads: int, hidden: int) -> None:
@@ -71,6 +76,8 @@ def copy(real: Any, whole: Any, kind: Any, heads: int, hidden: int) -> None:
     with torch.no_grad():
         real.linear.weight.copy_(whole.map.weight[: heads * hidden])
         real.bias.copy_(whole.bias[: len(real.bias)])
+        if whole.edge is not None:
+            real.edge.weight.copy_(whole.edge.weight[: heads * hidden])
         for name, parameter in kind.layer.named_parameters():
             held = dict(real.named_parameters())[name]
             held.copy_(parameter[: held.size(0), : held.size(1)])
@@ -111,15 +118,17 @@ class Operators:
         return net.scores(net.operator(self.conv, net.x, net.outputs, heads=self.heads))
 
 
-def test_operators_are_the_layers_of_the_table() -> None:
-    """Each with its own weights, and one for each of its settings."""
-    net, space, batch = supernet(Operators, TASK).eval(), Space(Operators), TASK.train[0]
+@pytest.mark.parametrize("kind", ["nodes", "nodes, carrying edges"])
+def test_operators_are_the_layers_of_the_table(kind: str) -> None:
+    """Each with its own weights, and one for each of its settings; it hears of the edges what it can."""
+    task = KINDS[kind]
+    net, space, batch = supernet(Operators, task).eval(), Space(Operators), task.train[0]
     part: Any = net.parts[0]
     for number, made in enumerate(space.enumerate()):
-        real = network(made, TASK).eval()
+        real = network(made, task).eval()
         real.conv1.load_state_dict(part.layers[number].layer.state_dict())
         out = net(batch, one_hot(net.knobs, space.knobs(made)))
-        torch.testing.assert_close(out, real(batch.x, batch.edge_index)[batch.index])
+        torch.testing.assert_close(out, real(*batch.arguments(task.inputs))[batch.index])
     assert number + 1 == len(part.layers)
 
 

@@ -70,6 +70,17 @@ def test_enough_neighbours_leave_the_neighbourhood_whole() -> None:
     assert part.edge_index.size(1) == whole.edge_index.size(1)
 
 
+def test_what_edges_carry_stays_with_them() -> None:
+    """Each edge says which it is, in its weight and in its features."""
+    whole = batch()
+    name = (whole.edge_index[0] * 100 + whole.edge_index[1]).float()
+    part = cut(replace(whole, edge_weight=name, edge_attr=name[:, None]), 2, 2)
+    old = part.x[:, 0].long()[part.edge_index]
+    assert part.edge_attr is not None
+    assert torch.equal(part.edge_weight, (old[0] * 100 + old[1]).float())
+    assert torch.equal(part.edge_attr[:, 0], part.edge_weight)
+
+
 def test_a_generator_decides() -> None:
     whole = batch()
     first, again, other = cut(whole, 2, 2, 1), cut(whole, 2, 2, 1), cut(whole, 2, 2, 2)

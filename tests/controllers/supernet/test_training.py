@@ -15,10 +15,12 @@ from nas.controllers.supernet.training import Schedule, Training
 from nas.data import load
 from nas.searchspace import Network, Space, Value, architecture, choice
 from nas.searchspace.formats import quantised
+from nas.searchspace.spaces.registry import find
 from tests.controllers.spaces import ONE_FORMAT, Flat
+from tests.controllers.supernet.worlds import kinds
 from tests.nas.toys import graph, graphs
 
-TASK = load(graph(60))
+TASK, KINDS = load(graph(60)), kinds()
 SHORT = Schedule(epochs=7, betas=(0.0, 0.1))
 
 
@@ -65,6 +67,32 @@ def test_a_high_price_makes_it_small(level: str, sampled: bool) -> None:
     assert dear < 0.6 * free
     assert probability(made, "formats.weights", "int2", 1) > 0.8
     assert probability(made, "hidden", 16, 1) > 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("space", [pytest.param("agnn", marks=pytest.mark.slow), "lpgnas"])
+def test_every_kind_of_task_trains_and_derives(space: str, kind: str) -> None:
+    task = KINDS[kind]
+    bound = find(space).for_task(task)
+    made = Training(bound.of, task, 0, Schedule(epochs=3, betas=(0.01,)))
+    before = [logits.clone() for logits in made.logits[0]]
+    made.run()
+    assert all(logits.isfinite().all() for logits in made.logits[0])
+    assert sum(not torch.equal(*pair) for pair in zip(before, made.logits[0], strict=True)) > 3
+    assert all(p.isfinite().all() for p in made.net.parameters())
+
+
+def test_pairs_without_a_link_are_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, seen = KINDS["links"], list[Any]()
+    made = Training(Space(Flat).for_task(task).of, task, 0, replace(SHORT, warm_up=0.0))
+    plain = made.net.forward
+    monkeypatch.setattr(made.net, "forward", lambda batch, w: (seen.append(batch.edge_label_index), plain(batch, w))[1])
+    made.run()
+    train, valid = seen[::2], seen[1::2]
+    half = train[0].size(1) // 2
+    assert all(torch.equal(pairs[:, :half], train[0][:, :half]) for pairs in train)
+    assert not torch.equal(train[0], train[1])
+    assert all(torch.equal(pairs, task.valid[0].edge_label_index) for pairs in valid)
 
 
 def test_the_history_has_its_points() -> None:

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from nas.data.assemble import assemble
-from nas.data.links import absent_pairs, divide_links, with_fresh_pairs
+from nas.data.links import divide_links
 from nas.data.splits import parse
 from nas.searchspace.errors import BadInput
+from nas.searchspace.pairs import absent_pairs, with_fresh_pairs
 from nas.searchspace.task import SPLITS, Task
 
 Pair = tuple[int, int]
