@@ -30,11 +30,12 @@ class Trial:
         reason: why it failed; None if it did not.
         curve: ``(epoch, value)`` of the metric that chooses the best epoch, in its natural sign, at every look at the
             validation split.
-        stopped: the epoch at which the training was stopped because it was behind; None if it ended by itself.
+        stopped: the epoch at which the training was stopped, because it was behind or its time was over; None if it
+            ended by itself.
 
     The values of a stopped trial are those of its best epoch until then. They are a lower bound of what the whole
-    training would have reached, below those of every trial that was allowed on at the same rung, so a controller may
-    compare them like any other; telling a failure instead would put a network that is merely behind among those that
+    training would have reached, and of one that was behind below those of every trial that was allowed on at the same
+    rung, so a controller may compare them like any other; telling a failure instead would put a network that is merely behind among those that
     cannot be trained, and an extrapolated value would be a guess. Optuna's samplers see pruned trials the same way.
     """
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nas.controllers.base import Trial
 from nas.searchspace.errors import BadInput, RunError
 from nas.study.choosing import in_order, learned
-from nas.study.confirming import missing
+from nas.study.confirming import Confirmed, confirmed, missing
 from nas.study.finals import untrained
 from nas.study.folder import RunFolder
 from nas.study.plan import Plan, open_store, versions
@@ -51,17 +51,23 @@ class Result:
         enough = settings.trials is not None and len(searched(self.records)) >= settings.trials
         elapsed = self.records[-1].elapsed if self.records else 0.0
         enough = enough or (settings.seconds is not None and elapsed >= settings.seconds)
-        space = self._plan.space
-        left = settings.confirm and settings.confirm_seconds is None and searched(self.records)
-        if enough and left and missing(self.records, settings.confirm, settings.seed, space):
+        return enough and not untrained(self.records, settings.keep, self._plan.space) and not self._unconfirmed()
+
+    def _unconfirmed(self) -> bool:
+        """Whether some of the best are still to be trained again, and there is time for it."""
+        settings = self._plan.settings
+        if not settings.confirm or not self.records:
             return False
-        return enough and not untrained(self.records, settings.keep, space)
+        spent = self.records[-1].elapsed - searched(self.records)[-1].elapsed
+        over = settings.confirm_seconds is not None and spent >= settings.confirm_seconds
+        return not over and bool(missing(self.records, settings.confirm, settings.seed, self._plan.space))
 
     @property
     def best(self) -> Trial:
         """The trial to take, of those trained from scratch if any was: the best by the first objective.
 
-        With the setting ``choose="posterior"`` it is the one of which a predictor expects most.
+        With the setting ``choose="posterior"`` it is the one of which a predictor expects most; with ``confirm`` a
+        training of the architecture with the best mean over other seeds.
 
         Raises:
             RunError: if no trial succeeded.
@@ -93,10 +99,22 @@ class Result:
         done = [r for r in self.records if r.trial.stopped is None]
         return learned(self._plan, [r for r in done if r.from_scratch] or done)
 
+    @cached_property
+    def confirmed(self) -> list[Confirmed]:
+        """The architectures that were trained again with other seeds, the one to take first; see ``confirm``."""
+        settings = self._plan.settings
+        return confirmed(self.records, settings.confirm, settings.seed, self._plan.space)
+
+    def confirmed_as(self, number: int) -> Confirmed | None:
+        """The trainings with other seeds of a trial's network; None if there is none."""
+        key = self._plan.space.canonical(self.trial(number).architecture)
+        of = self._plan.space.canonical
+        return next((c for c in self.confirmed if of(c.original.trial.architecture) == key), None)
+
     @property
     def pareto(self) -> list[Trial]:
-        """The Pareto front, best by the first objective first."""
-        return [record.trial for record in front(self.records)]
+        """The Pareto front, best by the first objective first; the best alone where the means of trainings decide."""
+        return [self.best] if self.confirmed else [record.trial for record in front(self.records)]
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -191,6 +209,7 @@ class Result:
             objectives=plan.objectives,
             records=self.records,
             order=self.ranking,
+            confirmed=self.confirmed,
             space=plan.space,
             task=plan.task,
             versions=versions(),

@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from nas.result import Result
+    from nas.study.confirming import Confirmed
     from nas.study.objectives import Objective
     from nas.study.plan import Plan
     from nas.study.records import Record
@@ -177,6 +179,18 @@ def result_json(result: Result, records: Sequence[Record]) -> dict[str, Any]:
         "stopped": len(stopped(result.records)),
         "top": [record_json(record, result) for record in records],
         **({"pareto": [record.trial.number for record in front(result.records)]} if several else {}),
+        **({"confirmed": [_confirmed_json(found, result) for found in result.confirmed]} if result.confirmed else {}),
+    }
+
+
+def _confirmed_json(found: Confirmed, result: Result) -> dict[str, Any]:
+    """An architecture that was trained again, as JSON; the mean is null where a training failed."""
+    return {
+        "original": found.original.trial.number,
+        "take": found.representative.trial.number,
+        "trials": [record.trial.number for record in found.again],
+        "seeds": [record.seed for record in found.again],
+        "mean": result.plan.objectives[0].value(found.mean),
     }
 
 
@@ -193,7 +207,8 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
     """The table of trials that ends a search.
 
     It says which were stopped early where any was, and what the numbers come from where that is not always a training
-    from scratch. Where networks were not trained it has their scores, and no metrics if none was.
+    from scratch. Where networks were not trained it has their scores, and no metrics if none was; where the best were
+    trained again, the means over their seeds, which decide, beside the numbers of the one training.
     """
     metric, scored = result.plan.task.metric, [r for r in records if r.proxy is not None]
     objectives = list(result.plan.objectives)
@@ -209,9 +224,11 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
     costs = [name for name in measured if name not in [o.key for o in objectives]]
     early = any(record.trial.stopped is not None for record in records)
     shared = not all(record.from_scratch for record in records)
+    again = [result.confirmed_as(record.trial.number) for record in records] if result.confirmed else []
     columns = [
         "trial",
         *(["trained"] if shared else []),
+        *(["mean of\nother seeds"] if again else []),
         *(_heading(o) for o in objectives),
         *(f"test\n{name}" for name in tested),
         *map(said, costs),
@@ -223,13 +240,23 @@ def print_trials(result: Result, records: Sequence[Record], title: str) -> None:
         [
             record.trial.number,
             *([trained(record)] if shared else []),
+            *([_mean(again[row], objectives[0])] if again else []),
             *(shown(record.trial.metrics.get(name), name) for name in names),
             *([shown(record.trial.stopped)] if early else []),
             brief(record.trial.architecture),
         ]
-        for record in records
+        for row, record in enumerate(records)
     ]
     print_table(columns, rows, title, cut=True)
+
+
+def _mean(found: Confirmed | None, objective: Objective) -> str:
+    """Of the objective over the trainings with other seeds, and their number."""
+    if found is None or not found.succeeded:
+        return "-" if found is None else "failed"
+    failed = len(found.again) - len(found.succeeded)
+    mean = fmean(objective.value(r.trial.values[0]) for r in found.succeeded if r.trial.values)
+    return f"{shown(mean, objective.name)} of {len(found.succeeded)}" + (f", {failed} failed" if failed else "")
 
 
 def brief(architecture: Any) -> str:
@@ -239,23 +266,17 @@ def brief(architecture: Any) -> str:
 
 def confirmation(result: Result, number: int) -> str:
     """What the trainings of a trial's network with other seeds gave; empty where there were none."""
-    from nas.study.confirming import confirmed_as
     from nas.training import Summary
 
-    again = [r.trial.metrics for r in confirmed_as(result.records, number, result.plan.space) if r.trial.values]
-    if not again:
+    if (found := result.confirmed_as(number)) is None or not found.succeeded:
         return ""
-    parts = []
+    metric, parts, count = result.plan.task.metric, [], len(found.succeeded)
     for split, name in (("valid", "validation"), ("test", "test")):
-        key = f"{split}_{result.plan.task.metric}"
-        found = Summary.of([metrics[key] for metrics in again])
-        deviation = "" if len(again) == 1 else f" ± {shown(found.deviation, key)}"
-        parts.append(f"{name} {shown(found.mean, key)}{deviation}")
-    return (
-        f"{len(again)} trainings with other seeds: {', '.join(parts)}"
-        if len(again) > 1
-        else (f"one training with another seed: {', '.join(parts)}")
-    )
+        over = Summary.of([r.trial.metrics[f"{split}_{metric}"] for r in found.succeeded])
+        deviation = "" if count == 1 else f" ± {shown(over.deviation, metric)}"
+        parts.append(f"{name} {shown(over.mean, metric)}{deviation}")
+    trainings = "one training with another seed" if count == 1 else f"{count} trainings with other seeds"
+    return f"{trainings}: {metric} {', '.join(parts)}"
 
 
 def print_architecture(result: Result, number: int) -> None:
@@ -269,9 +290,13 @@ def print_architecture(result: Result, number: int) -> None:
         )
         for line in lines:
             click.echo(f"  {line}")
+    from nas.study.records import AGAIN
+
     metrics, proxy = result.trial(number).metrics, result.records[number].proxy
     if said := confirmation(result, number):
         click.echo(f"  {said}")
+        if result.records[number].evaluator == AGAIN:
+            click.echo(f"  this one has seed {result.records[number].seed}; nas export takes its weights")
     if proxy is not None:
         click.echo(f"  not trained, its number is its {proxy} score; nas train and nas export train it")
     if result.plan.column is not None:

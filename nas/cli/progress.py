@@ -161,7 +161,7 @@ class SearchProgress:
 
     def _doing(self) -> str:
         if self._settings.confirm:
-            return f"training the best {self._settings.confirm} again with other seeds"
+            return "training the best again with other seeds"
         return (
             f"training the best {self._finals} from scratch" if self._finals != 1 else "training the best from scratch"
         )

@@ -99,7 +99,7 @@ class Outcome:
         seconds: wall-clock time.
         reason: why it failed, or None.
         curve: ``(epoch, value)`` of the choosing metric at every look at the validation split.
-        stopped: whether a rung ended it.
+        stopped: whether a rung or the time limit ended it.
         batches: how it was trained: ``full``, ``neighbours``, ``clusters`` or ``random``.
     """
 

@@ -47,7 +47,7 @@ def train_stacked(
     distribution, and depend on which seeds are trained together. A seed that fails leaves the others alone.
 
     Args:
-        seconds: limit for one seed; all together have as many times that.
+        seconds: limit for one seed; all together have as many times that. What is not over by then ends.
 
     Raises:
         CannotStack: if the seeds see different batches, as on a graph-level task, or the stack does not compute what
@@ -77,15 +77,13 @@ def train_stacked(
                 losses.sum().backward()  # type: ignore[no-untyped-call]  # each loss depends on its own network alone
                 optimiser.step()
             schedule.step()
-            if seconds is not None and time.monotonic() - begin > seconds * len(seeds):
-                for run in rows:
-                    run.fail(f"time limit: {len(seeds)} x {seconds:g} seconds were over after epoch {epoch}")
-            elif epoch % every == 0 or epoch == recipe.epochs:
+            late = seconds is not None and time.monotonic() - begin > seconds * len(seeds)
+            if late or epoch % every == 0 or epoch == recipe.epochs:
                 logits, y = stack.outputs("valid")
                 for row, run in enumerate(rows):
                     if run.look(epoch, logits[row], y, loss(logits[row], y, task.target, weights).item()):
                         run.state = stack.state(row)
-            going = [row for row, run in enumerate(rows) if not run.over]
+            going = [] if late else [row for row, run in enumerate(rows) if not run.over]
             if not going:
                 break
             if 2 * len(going) <= len(rows):

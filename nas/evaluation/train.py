@@ -66,16 +66,15 @@ def train(
     """Train ``model`` in place and leave it with the weights of its best epoch.
 
     The validation split is looked at every ``validate_every`` epochs, after the last one, and at the rungs; a training
-    that a rung finds behind ends there. Of the epochs looked at, the best has the best first metric, and of equals the
-    smallest validation loss. The test split is read once, with its weights. A training whose ``seconds`` are over ends
-    with the best epoch so far. ``model`` and ``task`` are on the same
-    device, which is waited for only at these looks.
+    that a rung finds behind ends there, and so does one whose ``seconds`` are over, after a last look. Of the epochs
+    looked at, the best has the best first metric, and of equals the smallest validation loss. The test split is read
+    once, with its weights. ``model`` and ``task`` are on the same device, which is waited for only at these looks.
 
     Args:
         scores: how to score a batch, if not by ``predict``.
 
     Raises:
-        Failed: if the loss is not a number, or ``seconds`` are over before the first look at the validation split.
+        Failed: if the loss is not a number.
     """
     scores = scores or predict
     chosen = [resolve_metric(name, task.target) for name in metrics]
@@ -96,12 +95,7 @@ def train(
             optimiser.step()
         schedule.step()
         late = seconds is not None and time.monotonic() - begin > seconds
-        if late and best_epoch == 0:
-            raise Failed(f"time limit: {seconds:g} seconds were over after {epoch} of {recipe.epochs} epochs")
-        if late:
-            stopped = True
-            break
-        if epoch % every and epoch != recipe.epochs and epoch not in least:
+        if not late and epoch % every and epoch != recipe.epochs and epoch not in least:
             continue
         logits, y = outputs(model, task, "valid", scores)
         value, valid_loss = chosen[0](logits, y), loss(logits, y, task.target, weights).item()
@@ -112,7 +106,7 @@ def train(
             best, best_loss, best_epoch, state = value, valid_loss, epoch, _copy(model)
         elif epoch - best_epoch >= recipe.patience:
             break
-        stopped = epoch in least and chosen[0].better(least[epoch], best)
+        stopped = late or (epoch in least and chosen[0].better(least[epoch], best))
         if stopped:
             break
     if best_epoch == 0:

@@ -26,7 +26,7 @@ from nas.report.marks import (
 )
 from nas.report.scales import Scale, around, clock
 from nas.report.view import View, label, number
-from nas.study.records import Record, finished
+from nas.study.records import AGAIN, Record, finished
 
 CURVES = 200
 """So many learning curves at most are drawn."""
@@ -35,8 +35,8 @@ CURVES = 200
 def best_so_far(view: View, *, against: str) -> str:
     """The first objective of every trial and the best until then, against ``trials`` or ``time``.
 
-    After a search with shared weights those trained from scratch have a mark of their own, and no part in the curve.
-    Beside scores they have no place.
+    After a search with shared weights those trained from scratch have a mark of their own, and no part in the curve;
+    so have those trained again with another seed. Beside scores they have no place.
     """
     objective, done = view.compared[0], finished(view.searched if view.proxy else view.records)
     where = _place(view.records, against)
@@ -49,7 +49,7 @@ def best_so_far(view: View, *, against: str) -> str:
     whole, early, again, outside = list[Point](), list[Point](), list[Point](), list[Point]()
     for record, value in zip(done, values, strict=True):
         group = whole if record.trial.stopped is None else early
-        if view.provisional and record.from_scratch:
+        if (view.provisional and record.from_scratch) or record.evaluator == AGAIN:
             group = again
         inside = y.low <= value <= y.high
         group = group if inside else outside
@@ -67,7 +67,7 @@ def best_so_far(view: View, *, against: str) -> str:
     shared = " with shared weights" if view.provisional and not view.proxy else ""
     legend = [("line", f"best so far{shared}"), ("dot", "a trial")]
     if again:
-        legend.append(("scratch", "trained from scratch"))
+        legend.append(("scratch", "trained from scratch" if view.provisional else "again, with another seed"))
     if early:
         legend.append(("dot faint", "stopped early"))
     if outside:

@@ -13,7 +13,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from nas.report import charts, screening, sharing
+from nas.report import charts, confirming, screening, sharing
 from nas.report.drawing import draw
 from nas.report.importance import NoImportanceError, importance
 from nas.report.trials import SORT, failures, trials
@@ -23,6 +23,7 @@ from nas.searchspace.source import source
 from nas.searchspace.task import SPLITS
 from nas.settings import Settings
 from nas.study.choosing import by_posterior
+from nas.study.confirming import Confirmed
 from nas.study.records import Record, finished, stopped
 
 __all__ = ["View", "render", "write"]
@@ -65,6 +66,8 @@ def render(view: View) -> str:
         sections.append(("Learning curves", _learning(view)))
     if best and len(view.objectives) > 1:
         sections.append(("Pareto front", _front(view)))
+    if _taken(view):
+        sections.append(("Trained again with other seeds", confirming.section(view)))
     if best:
         sections.append((f"The winner: trial {best[0].trial.number}", _winner(view, best[0])))
         sections.append(("What mattered", _importances(view)))
@@ -127,6 +130,10 @@ def _answer(view: View, best: list[Record]) -> str:
     of = f"the best of {len(best):,} finished trials" if len(best) > 1 else "the only one that finished"
     if view.provisional:
         of = sharing.standing(view)
+    if again := _taken(view):
+        of, seeds = confirming.standing(view), len(again.succeeded)
+        scores = [f"<b>{confirming.mean(view, c, again)}</b> {escape(c.title)}" for c, _ in known]
+        scores[0] = (f"over {seeds} seeds " if seeds > 1 else "with another seed ") + scores[0]
     text = f"Trial {winner.trial.number} is {of}: {listed(scores)}."
     if (size := len(view.front) if len(view.objectives) > 1 else 0) > 1:
         text += f" It is one of {size:,} on the Pareto front of {escape(listed([label(o) for o in view.decisive]))}."
@@ -139,15 +146,27 @@ def _answer(view: View, best: list[Record]) -> str:
     return text + (f"; {plural(failed, 'trial')} failed." if failed else ".")
 
 
+def _taken(view: View) -> Confirmed | None:
+    """The winner's architecture with its trainings by other seeds, if it was trained again."""
+    first = view.confirmed[0] if view.confirmed else None
+    return first if first is not None and first.succeeded else None
+
+
 def _tiles(view: View, winner: Record) -> str:
     found = [(c, view.measured(winner, c.key)) for c in view.columns]
     tiles = [(number(c.name, value), c.title) for c, value in found if value is not None or not view.proxy]
+    if again := _taken(view):
+        of = plural(len(again.succeeded), "seed")
+        tiles = [
+            (confirming.mean(view, c, again), c.title if c.name == "params" else f"{c.title}, {of}") for c, _ in found
+        ]
     failed = len(view.records) - len(view.best)
     early = len(stopped(view.best))
     tiles.append(
         (
             f"{len(finished(view.searched)):,}",
             (sharing.counted(view) if view.provisional else "trials finished")
+            + (f", {len(view.records) - len(view.searched):,} more with other seeds" if view.confirmed else "")
             + (f", {early:,} of them stopped early" if early else "")
             + (f", {failed:,} failed" if failed else ""),
         )
@@ -165,6 +184,8 @@ def _selection(view: View) -> str:
     first = view.decisive[0]
     by = f"the {label(first)}" if first.key != first.name else label(first)
     chosen = sharing.selection(view, by) if view.provisional else f"Trials were ranked by {by}."
+    if _taken(view):
+        chosen = confirming.selection(view, by)
     if by_posterior(view.settings, view.records):
         chosen += (
             " The first of those with final numbers was then chosen by what a predictor, which learned from all of "
@@ -200,12 +221,20 @@ def _learning(view: View) -> str:
         text = sharing.trained(view)
     if early:
         places = sorted({r.trial.stopped for r in early if r.trial.stopped is not None})
-        text += (
-            f" But {plural(len(early), 'training')} of {len(view.best):,} {'was' if len(early) == 1 else 'were'} "
-            f"behind others of the same epoch and stopped, at epoch {listed([f'{place:,}' for place in places])} "
-            f"(fidelity {escape(view.settings.fidelity)}). Such a trial counts with its best epoch "
-            "until then, and keeps no weights."
-        )
+        were = "was" if len(early) == 1 else "were"
+        text += f" But {plural(len(early), 'training')} of {len(view.best):,} {were} "
+        if view.settings.fidelity == "full":
+            text += "stopped at the time limit"
+        else:
+            text += (
+                f"behind others of the same epoch and stopped, at epoch {listed([f'{place:,}' for place in places])} "
+                f"(fidelity {escape(view.settings.fidelity)})"
+            )
+            text += "" if view.settings.trial_seconds is None else ", or at the time limit"
+        if view.settings.trial_seconds is not None:
+            text += f" of {duration(view.settings.trial_seconds)}"
+        text += ". Such a trial counts with its best epoch until then"
+        text += "." if view.settings.fidelity == "full" else ", and keeps no weights."
     if len(curved) > charts.CURVES:
         text += f" Of {len(curved):,} curves some of each rank are drawn."
     return f"<div class='two'>{charts.learning(view)}<p>{text}</p></div>"

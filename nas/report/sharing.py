@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nas.report.view import View, label, listed, number, plural
 from nas.settings import WARM_UP
-from nas.study.records import Record, finished
+from nas.study.records import AGAIN, Record, finished
 
 
 def standing(view: View) -> str:
@@ -71,6 +71,8 @@ def how(view: View, record: Record) -> str:
     """What was done with the network of a trial: ``trained``, and with which weights, or ``scored``."""
     if record.looked_up:
         return "looked up"
+    if record.evaluator == AGAIN:
+        return f"trained with seed {record.seed}"
     if record.from_scratch:
         return "trained from scratch after the search" if view.provisional else "trained"
     return "trained with shared weights" if record.proxy is None else f"scored by {record.proxy}, not trained,"

@@ -8,7 +8,7 @@ from html import escape
 
 from nas.report.view import View, duration, number
 from nas.searchspace.encodings import text
-from nas.study.records import Record
+from nas.study.records import AGAIN, Record
 
 ROWS = 1000
 """More rows than this are left out, the worst first."""
@@ -58,6 +58,8 @@ def trials(view: View) -> str:
             state = f"stopped at {trial.stopped}"
         elif view.provisional and state == "finished":
             state = "from scratch" if record.from_scratch else "scored" if view.proxy else "shared weights"
+        if record.evaluator == AGAIN:
+            state += f", seed {record.seed}"
         faint = trial.stopped is not None or not record.from_scratch
         kind = {"failed": " failed", "front": " onfront"}.get(state, " muted" if faint else "")
         cells = [f"<td>{trial.number}</td>", f"<td class='words{kind}'>{state}</td>"]
@@ -72,6 +74,11 @@ def trials(view: View) -> str:
     if view.provisional and (view.retrained or not view.proxy):
         other = "that are scores alone" if view.proxy else "with shared weights"
         note += f" Trials trained from scratch stand before those {other}: the two cannot be compared."
+    if view.confirmed:
+        note += (
+            " First stands one training of each network that was trained again with other seeds, in the order of the "
+            "means; then come the trials of the search as measured, and the rest."
+        )
     if left_out:
         note += f" The table holds the best {ROWS:,}; {left_out:,} more are not shown."
     return (

@@ -12,6 +12,7 @@ from typing import Any
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import Settings, proxy_of
+from nas.study.confirming import Confirmed
 from nas.study.objectives import COSTS, Objective
 from nas.study.records import Record, front, ranked, searched
 
@@ -32,6 +33,7 @@ class View:
         notes: sentences that the reader should not miss.
         sections: title and HTML (trusted, it is not escaped) of what a method adds.
         order: the trials that did not fail, the one to take first; None orders them by the first objective.
+        confirmed: the architectures that were trained again with other seeds, the one to take first.
     """
 
     name: str
@@ -45,6 +47,7 @@ class View:
     notes: Sequence[str] = ()
     sections: Sequence[tuple[str, str]] = ()
     order: Sequence[Record] | None = None
+    confirmed: Sequence[Confirmed] = ()
 
     @cached_property
     def best(self) -> list[Record]:

@@ -1,8 +1,8 @@
 """The best of many trainings was lucky, too: the best few are trained again with other seeds, and their means decide.
 
-Fewer and fewer architectures are trained with more and more seeds, as in successive halving: all of ``confirm`` with
-one fresh seed, the better half of them with two in all, and so on until two are left. The measurement that a search
-chose by does not count, for it was chosen.
+Fewer and fewer architectures are trained with more and more seeds, as in successive halving: all of them with one fresh
+seed, the better half with two in all, and so on until two are left. The measurement that a search chose by does not
+count, for it was chosen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from nas.searchspace.space import Space
-from nas.study.records import AGAIN, Record, ranked, searched
+from nas.study.records import AGAIN, Record, finished, ranked, searched
 
 
 @dataclass(frozen=True)
@@ -23,26 +23,30 @@ class Confirmed:
 
     Attributes:
         original: the trial of the search.
-        again: its trainings with other seeds, failed ones too.
+        again: its trainings with other seeds in the order of these, failed ones too.
     """
 
     original: Record
     again: tuple[Record, ...]
 
     @property
-    def values(self) -> list[float]:
-        """The first objective of each training, larger is better; minus infinity for one that failed."""
-        return [-math.inf if r.trial.values is None else r.trial.values[0] for r in self.again]
+    def mean(self) -> float:
+        """Of the first objective, larger is better; minus infinity where a training failed."""
+        return fmean(map(_value, self.again))
+
+    @property
+    def succeeded(self) -> list[Record]:
+        return finished(self.again)
 
     @property
     def representative(self) -> Record:
         """The training to take: that with the best validation; the original if all failed."""
-        return max((r for r in self.again if r.trial.values), key=lambda r: _value(r), default=self.original)
+        return max(self.succeeded, key=_value, default=self.original)
 
 
-def rounds(confirm: int) -> Iterator[tuple[int, int]]:
-    """How many architectures, and how many fresh seeds of each, until two are left or there is one alone."""
-    keep, seeds = confirm, 1
+def rounds(count: int) -> Iterator[tuple[int, int]]:
+    """How many of so many architectures, and how many fresh seeds of each, until two are left or there is one alone."""
+    keep, seeds = count, 1
     while keep > 0:
         yield keep, seeds
         if keep <= 2:
@@ -50,12 +54,17 @@ def rounds(confirm: int) -> Iterator[tuple[int, int]]:
         keep, seeds = max(2, keep // 2), 2 * seeds
 
 
-def trainings(confirm: int) -> int:
+def trainings(count: int) -> int:
     """How many trainings that takes."""
     before, total = 0, 0
-    for keep, seeds in rounds(confirm):
+    for keep, seeds in rounds(count):
         total, before = total + keep * (seeds - before), seeds
     return total
+
+
+def contestants(records: Sequence[Record], confirm: int) -> list[Record]:
+    """The trials of the search whose architectures are trained again, the best first."""
+    return ranked(searched(records))[:confirm]
 
 
 def missing(records: Sequence[Record], confirm: int, seed: int, space: Space[Any]) -> list[tuple[Record, int]]:
@@ -71,17 +80,20 @@ def missing(records: Sequence[Record], confirm: int, seed: int, space: Space[Any
 def confirmed(records: Sequence[Record], confirm: int, seed: int, space: Space[Any]) -> list[Confirmed]:
     """What was trained again, the one to take first: the later the round it came to the better, then by its mean.
 
-    See ``missing`` for the arguments.
+    Last comes what is not among the best any more, after a search that went on. See ``missing`` for the arguments.
     """
-    again: dict[Hashable, list[Record]] = {}
-    for record in records:
-        if record.evaluator == AGAIN:
-            again.setdefault(_key(record, space), []).append(record)
-    reached: dict[Hashable, tuple[int, Record]] = {}
+    fresh = _fresh(records, space)
+    originals: dict[Hashable, Record] = {_key(r, space): r for r in reversed(searched(records))}
+    found = [Confirmed(originals[key], tuple(r for _, r in sorted(those.items()))) for key, those in fresh.items()]
+    reached: dict[int, int] = {}
     for number, (chosen, _) in enumerate(_played(records, confirm, seed, space)):
-        reached |= {_key(r, space): (number, r) for r in chosen}
-    found = [(reached[key][0], Confirmed(reached[key][1], tuple(those))) for key, those in again.items()]
-    return [c for _, c in sorted(found, key=lambda it: (-it[0], -fmean(it[1].values), it[1].original.trial.number))]
+        reached |= {r.trial.number: number for r in chosen}
+
+    def place(one: Confirmed) -> tuple[float, ...]:
+        number = one.original.trial.number
+        return -reached.get(number, -1), -one.mean, number
+
+    return sorted(found, key=place)
 
 
 def _played(
@@ -91,43 +103,35 @@ def _played(
 
     Who goes on is decided by the trainings of the rounds before, so that it does not change while a round is played.
     """
-    values: dict[Hashable, dict[int, float]] = {}
-    for record in records:
-        if record.evaluator == AGAIN:
-            value = -math.inf if record.trial.values is None else record.trial.values[0]
-            values.setdefault(_key(record, space), {})[record.seed] = value
+    fresh = _fresh(records, space)
 
     def mean(record: Record, seeds: int) -> float:
-        done = values[_key(record, space)]
-        return fmean(done[seed + k] for k in range(1, seeds + 1))
+        done = fresh[_key(record, space)]
+        return fmean(_value(done[seed + k]) for k in range(1, seeds + 1))
 
-    chosen, before = ranked(searched(records))[:confirm], 0
-    for keep, seeds in rounds(confirm):
+    chosen, before = contestants(records, confirm), 0
+    for keep, seeds in rounds(len(chosen)):
         if before:
             chosen = sorted(chosen, key=lambda r: -mean(r, before))[:keep]
-        fresh = [(r, seed + k) for k in range(1, seeds + 1) for r in chosen]
-        left = [(r, s) for r, s in fresh if s not in values.get(_key(r, space), {})]
+        wanted = [(r, seed + k) for k in range(1, seeds + 1) for r in chosen]
+        left = [(r, s) for r, s in wanted if s not in fresh.get(_key(r, space), {})]
         yield chosen, left
         if left:
             return
         before = seeds
 
 
-def confirmed_as(records: Sequence[Record], number: int, space: Space[Any]) -> list[Record]:
-    """The trainings with other seeds of the network of a trial."""
-    key = _key(records[number], space)
-    return [r for r in records if r.evaluator == AGAIN and _key(r, space) == key]
-
-
 def in_confirmed_order(records: Sequence[Record], confirm: int, seed: int, space: Space[Any]) -> list[Record]:
-    """The trials that did not fail: first one of each confirmed architecture, then the others as measured."""
+    """The trials that did not fail: first one of each confirmed architecture, then the others as measured.
+
+    An architecture all of whose trainings with other seeds failed stands behind those that were not trained again.
+    """
     found = confirmed(records, confirm, seed, space)
-    first = [c.representative for c in found if any(v > -math.inf for v in c.values)]
-    taken = {_key(r, space) for r in first}
-    rest = ranked(records)
-    others = [r for r in rest if _key(r, space) not in taken]
-    numbers = {r.trial.number for r in (*first, *others)}
-    return [*first, *others, *(r for r in rest if r.trial.number not in numbers)]
+    first = [c.representative for c in found if c.succeeded]
+    again = {_key(c.original, space) for c in found}
+    others = [r for r in ranked(records) if _key(r, space) not in again]
+    taken = {r.trial.number for r in (*first, *others)}
+    return [*first, *others, *(r for r in ranked(records) if r.trial.number not in taken)]
 
 
 def board(result: Any) -> list[dict[str, Any]]:
@@ -136,17 +140,15 @@ def board(result: Any) -> list[dict[str, Any]]:
     Args:
         result: a :class:`nas.result.Result`.
     """
-    space, task, settings = result.plan.space, result.plan.task, result.plan.settings
-    found = confirmed(result.records, settings.confirm, settings.seed, space)
-    of = {_key(c.original, space): c for c in found}
+    space, valid = result.plan.space, f"valid_{result.plan.task.metric}"
+    of = {_key(c.original, space): c.succeeded for c in result.confirmed}
     rows, seen = list[dict[str, Any]](), set[Hashable]()
     for record in result.ranking:
-        key = _key(record, space)
-        if key in seen:
+        if (key := _key(record, space)) in seen:
             continue
         seen.add(key)
-        valid, again = f"valid_{task.metric}", of[key].again if key in of else ()
-        values = [r.trial.metrics[valid] for r in again if r.trial.values] or [record.trial.metrics[valid]]
+        again = of.get(key, [])
+        values = [r.trial.metrics[valid] for r in again or [record]]
         knobs = " ".join(f"{name}={value}" for name, value in space.knobs(record.trial.architecture).items())
         rows.append(
             {
@@ -162,11 +164,19 @@ def board(result: Any) -> list[dict[str, Any]]:
     return rows
 
 
+def _fresh(records: Sequence[Record], space: Space[Any]) -> dict[Hashable, dict[int, Record]]:
+    """The trainings with other seeds: those of each network, by their seeds."""
+    found: dict[Hashable, dict[int, Record]] = {}
+    for record in records:
+        if record.evaluator == AGAIN:
+            found.setdefault(_key(record, space), {})[record.seed] = record
+    return found
+
+
 def _key(record: Record, space: Space[Any]) -> Hashable:
     found: Hashable = space.canonical(record.trial.architecture)
     return found
 
 
 def _value(record: Record) -> float:
-    assert record.trial.values is not None
-    return record.trial.values[0]
+    return -math.inf if record.trial.values is None else record.trial.values[0]

@@ -24,13 +24,17 @@ def worth_keeping(records: Sequence[Record], best: int) -> list[Record]:
 class Keeper:
     """Keeps the weights of the best trials so far and deletes those of the others.
 
-    Trials that were stopped early or had shared weights keep none: whoever asks for their weights wants them trained
-    in full. Those that were trained again are few and keep theirs.
+    Trials that were stopped because they were behind or had shared weights keep none: whoever asks for their weights
+    wants them trained in full. Those that were trained again are few and keep theirs.
+
+    Args:
+        timed: whether what was stopped was stopped at its time limit, which would stop it again.
     """
 
-    def __init__(self, folder: RunFolder, best: int, records: Iterable[Record]) -> None:
+    def __init__(self, folder: RunFolder, best: int, records: Iterable[Record], timed: bool = False) -> None:
         self._folder = folder
         self._best = best
+        self._timed = timed
         self._kept: list[Record] = []
         for record in records:
             if record.evaluator != AGAIN:
@@ -47,5 +51,5 @@ class Keeper:
                 self._folder.weights(old.trial.number).unlink(missing_ok=True)
 
     def _chosen(self, record: Record) -> list[Record]:
-        candidates = [r for r in (*self._kept, record) if r.trial.stopped is None and r.from_scratch]
+        candidates = [r for r in (*self._kept, record) if r.from_scratch and (self._timed or r.trial.stopped is None)]
         return worth_keeping(candidates, self._best)

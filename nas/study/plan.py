@@ -147,8 +147,8 @@ class Plan:
     def _known_first(self) -> list[Any]:
         if not (found := self.space.known_good()):
             raise BadInput(
-                f"the space {self.space.name} names no known good networks to begin with; leave known_first out, or use "
-                "the space classic"
+                f"the space {self.space.name} names no known good networks to begin with; leave known_first out, or "
+                "use the space classic"
             )
         return found
 

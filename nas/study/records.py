@@ -87,7 +87,7 @@ def finished(records: Sequence[Record]) -> list[Record]:
 
 
 def stopped(records: Sequence[Record]) -> list[Record]:
-    """Those whose training was stopped because it was behind."""
+    """Those whose training was stopped, because it was behind or its time was over."""
     return [r for r in records if r.trial.stopped is not None]
 
 

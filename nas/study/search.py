@@ -21,7 +21,7 @@ from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import WARM_UP, Settings, proxy_of
-from nas.study.confirming import missing, trainings
+from nas.study.confirming import contestants, missing, trainings
 from nas.study.costs import Costs, known
 from nas.study.fidelity import bracket, rungs
 from nas.study.finals import finalists, untrained
@@ -139,7 +139,8 @@ class Search:
         self._store, self._folder, self._device, self._memory = store, folder, device, memory
         self._watcher: Watcher = watcher or Silent()
         self._costs = costs or Costs(space, task, device)
-        self._keeper = None if folder is None else Keeper(folder, settings.keep, self.records)
+        timed = settings.fidelity == "full"
+        self._keeper = None if folder is None else Keeper(folder, settings.keep, self.records, timed)
         self._searched = searched(self.records)
         self._known: dict[Any, Record] = {space.canonical(r.trial.architecture): r for r in self._searched}
         self._running: dict[Any, _Running] = {}
@@ -177,8 +178,8 @@ class Search:
                     self._watcher.finals(len(best), len(best) - len(left))
                     finals = iter(left)
                     self._evaluate(executor, lambda: self._final(next(finals, None)))
-                if self.settings.confirm and self._searched:
-                    self._watcher.finals(trainings(self.settings.confirm), len(self.records) - len(self._searched))
+                if again := contestants(self.records, self.settings.confirm):
+                    self._watcher.finals(trainings(len(again)), len(self.records) - len(self._searched))
                     self._evaluate(executor, self._again)
         finally:
             for running in self._running.values():
@@ -234,8 +235,8 @@ class Search:
 
     def _again(self) -> _Running | None:
         """The next training with another seed; None while the others of the round are running, or at the end."""
-        limit, last = self.settings.confirm_seconds, self._searched[-1].elapsed
-        if limit is not None and self.elapsed() - last >= limit:
+        limit = self.settings.confirm_seconds
+        if limit is not None and self.elapsed() - self._searched[-1].elapsed >= limit:
             return None
         for record, seed in missing(self.records, self.settings.confirm, self.settings.seed, self.space):
             if (self.space.canonical(record.trial.architecture), seed) not in self._running:

@@ -331,7 +331,7 @@ def test_trainings_that_were_stopped_are_marked(nas: Command, quick: list[str], 
     assert shown["top"][0]["state"] == "complete"
     assert shown["top"][0]["stopped"] is None
     assert done.err.count("stopped at epoch 15, ") == len(early)
-    assert f"{len(early)} of 8 trainings were behind and stopped early (halving)" in done.err
+    assert f"{len(early)} of 8 trainings stopped early (behind, by halving)" in done.err
     table = nas("show", "quickly").out
     assert f"best 8 of 8 trials, {len(early)} of them stopped early" in table
     assert "at epoch" in table

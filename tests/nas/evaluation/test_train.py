@@ -281,6 +281,13 @@ def test_weights_of_the_state_are_on_the_cpu_and_apart():
     assert not torch.equal(next(iter(trained.state.values())), next(iter(model.state_dict().values())))
 
 
-def test_time_limit():
-    with pytest.raises(Failed, match=r"time limit: 1e-09 seconds were over after 1 of 15 epochs"):
-        fit(task(), seconds=1e-9)
+def test_a_training_at_its_time_limit_ends_with_its_best_epoch():
+    """It is looked at once more, so there is a best epoch even if its time was over at once."""
+    model, at_once = fit(task(), seconds=1e-9, validate_every=4)
+    assert at_once.stopped
+    assert [epoch for epoch, _ in at_once.curve] == [1]
+    assert at_once.metrics["epochs"] == at_once.metrics["best_epoch"] == 1
+    assert all(torch.equal(tensor, at_once.state[name]) for name, tensor in model.state_dict().items())
+    _, in_time = fit(task(), seconds=1e9)
+    assert not in_time.stopped
+    assert in_time.metrics == fit(task())[1].metrics
