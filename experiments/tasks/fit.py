@@ -42,7 +42,7 @@ NODES = {
 DEFAULT = {
     "node": NODES,
     "link": NODES | {"dropout": 0.0, "weight_decay": 0.0, "decoder": "dot"},
-    "graph": NODES | {"conv": "gin-mlp", "norm": "batch", "weight_decay": 0.0, "readout": "sum"},
+    "graph": NODES | {"conv": "gin-mlp", "norm": "batch", "dropout": 0.0, "weight_decay": 0.0, "readout": "sum"},
 }
 
 

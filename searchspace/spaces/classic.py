@@ -74,7 +74,14 @@ class Classic:
         }  # fmt: skip
         deep = plain | {"residual": True, "norm": "batch", "dropout": 0.2, "weight_decay": 0.0}
         gcn = plain | {"conv": "gcn", "layers": 2, "hidden": 64}
-        gin = plain | {"conv": "gin-mlp", "layers": 2, "hidden": 64, "norm": "batch", "weight_decay": 0.0}
+        gin = plain | {
+            "conv": "gin-mlp",
+            "layers": 2,
+            "hidden": 64,
+            "norm": "batch",
+            "dropout": 0.0,
+            "weight_decay": 0.0,
+        }
         nodes = [
             gcn,
             plain | {"conv": "sage", "layers": 2, "hidden": 64},
@@ -86,12 +93,12 @@ class Classic:
         ]
         graphs = [
             gin | {"readout": "sum"},
-            gin | {"layers": 3, "dropout": 0.0, "readout": "sum"},
+            gin | {"layers": 3, "readout": "sum"},
             gcn | {"layers": 3, "dropout": 0.0, "weight_decay": 0.0, "norm": "batch", "readout": "mean"},
             gin | {"jumping": True, "layers": 4, "readout": "sum", "lr": 0.003},
             deep | {"conv": "gin-mlp", "layers": 4, "hidden": 128, "lr": 0.001, "readout": "mean"},
             deep | {"conv": "gcn", "layers": 6, "hidden": 128, "lr": 0.001, "readout": "mean"},
-            gin | {"layers": 3, "weight_decay": 5e-4, "readout": "mean"},
+            gin | {"layers": 3, "dropout": 0.5, "weight_decay": 5e-4, "readout": "mean"},
         ]
         links = [
             gcn | {"dropout": dropout, "weight_decay": 0.0, "decoder": decoder, "hidden": width}
