@@ -41,7 +41,7 @@ def node_count(data: Data, rows_of_y: int) -> int:
     if rows_of_y > 1 or data.edge_index is None:
         return rows_of_y
     index = tensor(data.edge_index, "edge_index", "the graph")
-    nodes = int(index.max()) + 1 if index.numel() else 1
+    nodes = int(index.max()) + 1 if index.numel() and index.dtype in _INTEGERS else 1
     believable(nodes, index)
     return nodes
 

@@ -47,7 +47,7 @@ def read_npz(path: Path) -> Read:
     rows = [len(part) for part in (x, y) if part is not None]
     index, weight, nodes = _edges(arrays, rows[0] if rows else None)
     attr = _numbers(arrays, ATTRIBUTES)
-    edges = Edges(index, weight, None if attr is None else attr.reshape(len(attr), -1))
+    edges = Edges(index, weight, attr)
     _same_length(arrays, edges)
     if nodes is None:
         nodes = rows[0] if rows else int(index.max()) + 1 if index.numel() else 0

@@ -59,5 +59,5 @@ def label_some(data: Data, labelled: Tensor, notes: list[str]) -> None:
     data.labelled = labelled
     notes.append(f"{int((~labelled).sum()):,} of {len(labelled):,} nodes have no label and are in no split")
     for name in _MASKS:
-        if (mask := data.get(name)) is not None:
+        if (mask := data.get(name)) is not None and len(mask) == len(labelled):
             data[name] = mask & (labelled if mask.dim() == 1 else labelled[:, None])
