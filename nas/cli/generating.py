@@ -25,7 +25,10 @@ space_option = click.option(
     "trust.",
 )
 data_option = click.option(
-    "--data", default="digits", show_default=True, help="Name of the data set that networks are for; see nas datasets."
+    "--data",
+    default="digits",
+    show_default=True,
+    help="Name or path of the data that networks are for, as in nas search.",
 )
 root_option = click.option(
     "--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]"

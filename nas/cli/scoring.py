@@ -26,7 +26,7 @@ def data_options(command: Any) -> Any:
     """What is asked of data and machine, as nas search asks it."""
     for option in reversed(
         (
-            click.option("--data", default="digits", show_default=True, help="Name of a data set; see nas datasets."),
+            click.option("--data", default="digits", show_default=True, help="Name or path, as in nas search."),
             click.option(
                 "--space",
                 default="design",
