@@ -18,6 +18,7 @@ from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Split, Task
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+warnings.filterwarnings("ignore", message="The usage of `scatter.*can be accelerated")  # on a GPU
 
 LOOKS = 40
 """Looks at the validation split in a training of full length, where the user does not say."""

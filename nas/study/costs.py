@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from nas.evaluation.tables.base import Column
@@ -58,6 +59,11 @@ class Costs:
             self._known[network] = None if found is None else {name: found[name] for name in self.names}
         return self._known[network]
 
+    @cached_property
+    def _moved(self) -> Task:
+        """The task where latency is measured."""
+        return self._task.to(self._device) if "latency" in self.names else self._task
+
     def within(self, architecture: Any) -> bool:
         """Whether it keeps to the limits; what has no costs does not, unless there are none."""
         if not self.limits:
@@ -75,7 +81,7 @@ class Costs:
             return self._column.metrics(architecture)
         try:
             text = source(architecture, self._task)
-            costs = costs_alone(text, self._task, self._device, "latency" in self.names)
+            costs = costs_alone(text, self._moved, self._device, "latency" in self.names)
             return costs | dict(known(architecture, self._task))
         except Exception:  # one that does not fit the task
             return None
