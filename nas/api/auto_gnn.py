@@ -12,7 +12,6 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from torch import Tensor
-from torch_geometric.data import Data
 
 from nas.api.searching import data_label, default_name, label, run_new
 from nas.data.graphs import graphs_of, side_by_side
@@ -100,14 +99,15 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
 
         Args:
             X: whatever :func:`nas.load` takes: a name, a path, a torch_geometric ``Data`` or list of graphs, ...
-            y: labels, if they are not in the data: one for each node of one graph, or for each graph of a list.
+            y: labels, if they are not in the data: one for each node of one graph, or for each graph of a list;
+                numbers, or texts, which are names of classes.
             watcher: hears of each trial.
 
         Raises:
             BadInput: for anything that does not exist or does not fit.
             RunError: if no network could be trained, or the run cannot be written.
         """
-        data = X if y is None else labelled(X, y)
+        data = X if y is None else labelled(X, y, self._root)
         own = {"data": data, "space": self.space, "controller": self.controller}
         objects = {name: value for name, value in own.items() if not isinstance(value, str)}
         plan, self.why_ = automatic_plan(self.seconds, self._given(data), **objects)
@@ -146,6 +146,11 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
             return np.array(task.classes) if task.classes else np.arange(task.outputs)
         return np.array([0, 1]) if task.outputs == 1 else np.array(task.classes or range(task.outputs))
 
+    @property
+    def _root(self) -> Any:
+        """The folder with the data sets that a name is looked for in."""
+        return (self.settings or {}).get("data_root")
+
     def _fitted(self) -> None:
         if not hasattr(self, "module_"):
             raise NotFittedError("this AutoGNN is not fitted yet; call fit with your data first")
@@ -161,7 +166,7 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
             BadInput: if the data do not fit the network.
         """
         self._fitted()
-        graphs = graphs_of(self._data if data is None else data, self.result_.plan.settings.data_root)
+        graphs = graphs_of(self._data if data is None else data, self._root)
         described = {**self.task_.describe(), "inputs": self.task_.inputs}
         whole = side_by_side(graphs, self.task_.level)
         try:
@@ -205,23 +210,35 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
 
         On the test split of ``fit`` if no data are given; else on all labelled items of the data. Links are scored on
         the test split alone.
+
+        Raises:
+            BadInput: if there are no labels, or not one for each item.
         """
         self._fitted()
         metric = resolve_metric(self.task_.metric, self.task_.target)
-        if data is None:
+        if data is None and y is None:
             value = measure(self.module_, self.task_, "test", [metric])[f"test_{metric.name}"]
+        elif self.task_.level == "link":
+            raise BadInput("links are scored on the test split of fit: call score without data")
         else:
-            if self.task_.level == "link":
-                raise BadInput("links are scored on the test split of fit: call score without data")
-            logits = self.scores(data)
-            labels = [g.y for g in graphs_of(data if y is None else labelled(data, y))]
-            if any(label is None for label in labels):
-                raise BadInput("score needs labels: give them in the data, or as y")
-            rows = torch.cat(
-                [torch.as_tensor(label).reshape(len(logits) if len(labels) == 1 else -1, -1) for label in labels]
-            )
-            value = metric(logits, rows[:, 0].long() if self.task_.target == "multiclass" else rows.float())
+            value = metric(*self._beside(self._data if data is None else data, y))
         return value if metric.larger_is_better else -value
+
+    def _beside(self, data: Any, y: Any) -> tuple[Tensor, Tensor]:
+        """What the network says of the labelled items of the data, and their labels."""
+        scores, names = self.scores(data), self.task_.classes
+        graphs = graphs_of(data, self._root) if y is None else graphs_of(labelled(data, y, self._root, names))
+        if any(graph.y is None for graph in graphs):
+            raise BadInput("score needs labels: give them in the data, or as y")
+        width = 1 if self.task_.target == "multiclass" else self.task_.outputs
+        found = torch.cat([graph.y.flatten() for graph in graphs])
+        if len(found) != len(scores) * width:
+            items = f"{len(scores)} {self.task_.level}s" + ("" if width == 1 else f" with {width} outputs")
+            raise BadInput(f"there are {items} and {len(found)} labels; give one to each")
+        if self.task_.target != "multiclass":
+            return scores, found.reshape(-1, width).float()
+        known = found >= 0
+        return scores[known], found[known].long()
 
     def leaderboard(self) -> pd.DataFrame:
         """One row for each architecture that was trained, best first: numbers on validation, size, time, its text.
@@ -241,20 +258,46 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
         return self.result_.export(Path(to))
 
 
-def labelled(data: Any, y: Any) -> Any:
+def labelled(data: Any, y: Any, root: Any = None, names: Sequence[str] = ()) -> Any:
     """The graphs with these labels: a graph with one for each node, or a list with one for each graph.
 
+    Args:
+        root: see ``graphs_of``.
+        names: of the classes, where they are known; labels that are texts are numbered by them, else in order.
+
     Raises:
-        BadInput: if their number is another.
+        BadInput: if their number is another, or one is not among the names.
     """
-    graphs, given = graphs_of(data), torch.as_tensor(np.asarray(y))
-    if len(graphs) == 1 and not isinstance(data, Sequence):
-        out: Data = graphs[0].clone()
-        out.y = given
-        return out
-    if len(given) != len(graphs):
-        raise BadInput(f"there are {len(graphs)} graphs and {len(given)} labels; give one to each")
+    graphs, values = graphs_of(data, root), np.asarray(y)
+    if values.dtype.kind in "USO":
+        values, names = _numbered(values, names)
+    given = torch.as_tensor(values)
+    if given.dim() == 0:
+        raise BadInput(f"labels are one for each item; got {y!r}")
     made = [graph.clone() for graph in graphs]
-    for graph, value in zip(made, given, strict=True):
-        graph.y = value.reshape(1, -1) if value.dim() else value.reshape(1)
-    return made
+    if len(graphs) == 1 and len(given) == graphs[0].num_nodes:
+        made[0].y = given
+    elif len(given) == len(graphs):
+        for graph, value in zip(made, given, strict=True):
+            graph.y = value.reshape(1, -1) if value.dim() else value.reshape(1)
+    else:
+        many = len(graphs) > 1 or _listed(data)
+        items = f"{len(graphs)} graphs" if many else f"{graphs[0].num_nodes} nodes"
+        raise BadInput(f"there are {items} and {len(given)} labels; give one to each")
+    for graph in made if names else ():
+        graph.class_names = list(names)
+    return made if len(made) > 1 or _listed(data) else made[0]
+
+
+def _listed(data: Any) -> bool:
+    return isinstance(data, Sequence) and not isinstance(data, str)
+
+
+def _numbered(values: np.ndarray[Any, Any], names: Sequence[str]) -> tuple[np.ndarray[Any, Any], Sequence[str]]:
+    """Texts as numbers of classes, and the names of these."""
+    texts = [str(value) for value in values.flatten()]
+    known = list(names) or sorted(set(texts))
+    if unknown := sorted(set(texts) - set(known)):
+        raise BadInput(f"there is no class {unknown[0]!r}; the classes are {', '.join(known)}")
+    number = {name: place for place, name in enumerate(known)}
+    return np.array([number[one] for one in texts]).reshape(values.shape), known

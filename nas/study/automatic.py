@@ -60,26 +60,37 @@ def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[s
         "known_first": space == SPACE,
         "seconds": SEARCH * seconds,
         "trial_seconds": max(TRAINING * seconds, 2.0),
-        "confirm": CONFIRMED,
-        "confirm_seconds": CONFIRM * seconds,
         "workers": workers,
     }
-    why = [f"{workers} {'process' if workers == 1 else 'processes'} on {cores} cores" if device == "cpu" else device]
+    if given.get("confirm", CONFIRMED) and _can_confirm(given):
+        made |= {"confirm": CONFIRMED, "confirm_seconds": CONFIRM * seconds}
+    why = list[str]()
+    if given.get("workers") is None:
+        processes = f"{workers} {'process' if workers == 1 else 'processes'}"
+        why.append(f"{processes} on {cores} cores" if device == "cpu" else f"{processes} on {device}")
     graphs = sum(len(batch.y) for split in SPLITS for batch in task.batches(split)) if task.level == "graph" else 0
     if given.get("split") is None and task.split == "random" and 0 < graphs <= FEW:
         made |= {"split": f"cv:{FOLDS}", "trial_seconds": made["trial_seconds"] / FOLDS}
         why.append(f"{graphs} graphs are few, so each architecture is trained {FOLDS} times, validated on other graphs")
-    why.append(
-        f"{SEARCH:.0%} of {seconds:g} s are for the search, {CONFIRM:.0%} for training its best {CONFIRMED} again with "
-        f"other seeds, {made['trial_seconds']:.3g} s at the most for one training"
-    )
-    if space == SPACE:
+    made |= {name: value for name, value in given.items() if value is not None}
+    parts = [f"{SEARCH:.0%} of {seconds:g} s are for the search"]
+    if made.get("confirm"):
+        parts.append(f"{CONFIRM:.0%} for training its best {made['confirm']} again with other seeds")
+    parts.append(f"{made['trial_seconds']:.3g} s at the most for one training")
+    why.append(", ".join(parts))
+    if space == SPACE and made["known_first"]:
         why.append("the space is that of well tuned classic networks, whose published recipes are trained first")
     rare = _rarer(task)
     if given.get("metric") is None and task.metric == "accuracy" and rare is not None and rare < RARE:
         made["metric"] = "roc-auc"
         why.append(f"{rare:.0%} of the training items are of the rarer class, so the metric is roc-auc, not accuracy")
-    return Automatic(made | {k: v for k, v in given.items() if v is not None}, tuple(why))
+    return Automatic(made, tuple(why))
+
+
+def _can_confirm(given: Mapping[str, Any]) -> bool:
+    """Whether what the user said leaves room for training the best again, see ``Settings``."""
+    one = isinstance(given.get("objectives", ""), str) or len(given["objectives"]) < 2
+    return one and given.get("evaluator", "train") == "train" and given.get("choose", "best") == "best"
 
 
 def automatic_plan(seconds: float, given: Mapping[str, Any], **objects: Any) -> tuple[Plan, tuple[str, ...]]:
