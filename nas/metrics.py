@@ -6,7 +6,7 @@ Everywhere ``logits`` is ``[items, outputs]`` as a module returns it, and ``y`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,22 @@ def _accuracy(logits: Tensor, y: Tensor) -> float:
         right = ((logits > 0) == (y > 0.5)) & known
         return (right.sum() / known.sum()).item()
     return (logits.argmax(-1) == y).float().mean().item()
+
+
+def _balanced_accuracy(logits: Tensor, y: Tensor) -> float:
+    """The mean over the classes of the share of their items that are found; classes without items do not count."""
+    if not y.is_floating_point():
+        return _recall(logits.argmax(-1).cpu().numpy(), y.cpu().numpy())
+    return _mean(
+        [_recall((score > 0).astype(int), label.astype(int)) for label, score in _columns(logits, y) if len(label)]
+    )
+
+
+def _recall(found: np.ndarray, label: np.ndarray) -> float:
+    import numpy as np
+
+    items, right = np.bincount(label), np.bincount(label[found == label], minlength=label.max() + 1)
+    return float((right[items > 0] / items[items > 0]).mean())
 
 
 def _mae(logits: Tensor, y: Tensor) -> float:
@@ -140,6 +156,7 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("accuracy", _accuracy, True, _CLASSES),
+        Metric("balanced-accuracy", _balanced_accuracy, True, _CLASSES),
         Metric("macro-f1", _f1, True, _CLASSES),
         Metric("roc-auc", _ranking("roc_auc_score"), True, _CLASSES),
         Metric("average-precision", _ranking("average_precision_score"), True, _CLASSES),
@@ -170,7 +187,13 @@ def resolve_metric(name: str | None, target: Target) -> Metric:
     return metric
 
 
-def loss(logits: Tensor, y: Tensor, target: Target, class_weights: Tensor | None = None) -> Tensor:
+def loss(
+    logits: Tensor,
+    y: Tensor,
+    target: Target,
+    class_weights: Tensor | None = None,
+    spread: Sequence[float] = (),
+) -> Tensor:
     """The scalar that training minimises: cross-entropy, binary cross-entropy or squared error.
 
     Means are over the known labels; if none is known the loss is 0 and so are its gradients.
@@ -178,6 +201,7 @@ def loss(logits: Tensor, y: Tensor, target: Target, class_weights: Tensor | None
     Args:
         class_weights: ``[outputs]``; for ``multiclass`` the weight of each class, for ``multilabel`` the weight of
             each question's positive answers.
+        spread: of a regression the deviation of each number, by which errors are divided; empty leaves them.
 
     Raises:
         BadInput: if shapes disagree, or a regression is given class weights.
@@ -195,5 +219,8 @@ def loss(logits: Tensor, y: Tensor, target: Target, class_weights: Tensor | None
     elif class_weights is not None:
         raise BadInput("class weights need classes; this is a regression: leave them out")
     else:
-        each = (logits - filled).square()
+        error = logits - filled
+        if spread:  # a single one without a tensor, which a GPU would wait for
+            error = error / (spread[0] if len(spread) == 1 else error.new_tensor(spread))
+        each = error.square()
     return each.where(known, 0).sum() / known.sum().clamp(min=1)

@@ -176,7 +176,18 @@ def _forward(net: Network, result: Value) -> Iterator[str]:
         name = next(name for name in ("x", *(f"h{k}" for k in range(1, i + 2))) if name not in held)
         names[step.output.number] = name
         yield f"        {name} = {call}"
-    yield f"        return {names[result.number]}"
+    if net.task.spread:
+        yield "        # from deviations around the mean of the training to the numbers themselves"
+    yield f"        return {_in_units(names[result.number], net.task)}"
+
+
+def _in_units(name: str, task: Task) -> str:
+    """The outputs times the task's spread, plus its centre."""
+    if not task.spread:
+        return name
+    if len(task.spread) == 1:
+        return f"{task.spread[0]!r} * {name} + {task.centre[0]!r}"
+    return f"{name} * {name}.new_tensor({list(task.spread)}) + {name}.new_tensor({list(task.centre)})"
 
 
 def load(text: str) -> type[torch.nn.Module]:

@@ -94,6 +94,8 @@ class Task:
             words of ``nas.data.encodings``.
         categories, edge_categories: of each column of ``x`` and of ``edge_attr`` the whole numbers that became a place
             each; empty where columns are numbers.
+        centre, spread: of a regression the mean and the deviation of each number over the training labels; a network
+            gives its outputs in these, so that it is trained on numbers around 0 and 1. Empty elsewhere.
         notes: what the user should know of how the data was read (repairs, added features).
         train, valid, test: the batches.
         folds: for cross-validation, a task for each fold, of which this one is the first; their mean counts.
@@ -113,6 +115,8 @@ class Task:
     transforms: tuple[str, ...] = ()
     categories: tuple[tuple[int, ...], ...] = ()
     edge_categories: tuple[tuple[int, ...], ...] = ()
+    centre: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     train: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
     valid: tuple[Batch, ...] = field(default=(), compare=False, repr=False)
@@ -159,7 +163,8 @@ class Task:
     def fingerprint(self) -> str:
         """A short hash that changes when the data, its splits, the target or the metric do."""
         # fields that runs of earlier versions did not have
-        later = {"edge_weights": False, "classes": (), "categories": (), "edge_categories": ()}
+        tuples = ("classes", "categories", "edge_categories", "centre", "spread")
+        later = {"edge_weights": False, **dict.fromkeys(tuples, ())}
         described = {k: v for k, v in self.describe().items() if k != "notes" and later.get(k, ...) != v}
         text = json.dumps(described, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -16,7 +16,7 @@ from nas.data.collate import collate, offsets, select
 from nas.data.features import node_features, one_hot_categories, parse
 from nas.data.links import divide_links
 from nas.data.molecules import scaffolds
-from nas.data.targets import interpret, labels_of, level_of
+from nas.data.targets import interpret, labels_of, level_of, standard
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.task import SPLITS, Batch, Level, Target, Task
@@ -92,6 +92,7 @@ def assemble(
         outputs = max(int(batch.y.max()) for batches in folds[0].values() for batch in batches) + 1
     else:
         outputs = first.y.size(1)
+    centre, spread = standard(folds[0]["train"]) if checked.target == "regression" else ((), ())
     tasks = tuple(
         Task(
             name=name,
@@ -108,6 +109,8 @@ def assemble(
             transforms=(*transforms, *checked.transforms),
             categories=categories,
             edge_categories=edge_categories,
+            centre=centre,
+            spread=spread,
             notes=(*notes, *checked.notes, *found),
             train=parts["train"],
             valid=parts["valid"],

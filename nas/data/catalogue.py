@@ -26,6 +26,8 @@ class Entry:
         folder: where below the data root the ``raw`` folder is.
         metric: the customary metric where it is not the target's default.
         normalise: whether the features are bags of words, scaled to sum to 1 in each row.
+        described: what a node is described by where the user does not say, see ``nas.data.features.parse``; empty means
+            by the features that the files hold.
         caution: a property worth minding.
     """
 
@@ -44,6 +46,7 @@ class Entry:
     folder: str = ""
     metric: str | None = None
     normalise: bool = False
+    described: str = ""
     caution: str = ""
 
 
@@ -55,6 +58,11 @@ _AIRPORTS = "leoribeiro/struc2vec (MIT)"
 _TU = "TUDataset collection (no licence stated for the data)"
 _MOLECULES = "MoleculeNet ({}); needs rdkit"
 _IMBALANCED = "classes are unbalanced: accuracy says little here"
+_STRUCTURE = "degree,laplacian,random-walk"
+_NUMBERED = (
+    "its own features are one-hot numbers of the airports and say nothing of others, so degrees and places in the "
+    "network are used in their stead; --features own takes them"
+)
 _TINY = "so small that one test node is 2 to 3 points: compare over all ten splits"
 
 CATALOGUE: dict[str, Entry] = {
@@ -118,14 +126,17 @@ CATALOGUE: dict[str, Entry] = {
         Entry(
             "usa", "node", "airports of the USA, linked by flights; level of activity",
             1, 1190, 13599, 1190, 4, "random", _AIRPORTS, "Airports", "USA", "usa",
+            described=_STRUCTURE, caution=_NUMBERED,
         ),
         Entry(
             "europe", "node", "airports of Europe, linked by flights; level of activity",
             1, 399, 5995, 399, 4, "random", _AIRPORTS, "Airports", "Europe", "europe",
+            described=_STRUCTURE, caution=_NUMBERED,
         ),
         Entry(
             "brazil", "node", "airports of Brazil, linked by flights; level of activity",
             1, 131, 1074, 131, 4, "random", _AIRPORTS, "Airports", "Brazil", "brazil",
+            described=_STRUCTURE, caution=_NUMBERED,
         ),
         Entry(
             "mutag", "graph", "nitroaromatic molecules; mutagenic or not",

@@ -90,7 +90,7 @@ def node_features(
         if words == ["own"]:
             return Features(own, (), own[0].size(1))
     elif not without:
-        notes.append("the graph's own features were left out, as it was asked for")
+        notes.append("the features of its own were left out")
     if "degree" in words:
         width = _degree_width(edges, sizes, notes, alone=wanted is None)
         words[words.index("degree")] = f"degree:{width}"

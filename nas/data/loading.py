@@ -168,7 +168,7 @@ def _named(
         seed=seed,
         metric=metric or (None if links else entry.metric),
         task=task,
-        features=features,
+        features=features or entry.described or None,
         notes=notes,
         transforms=transforms,
     )

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 
 from nas.data import checks
 from nas.searchspace.errors import BadInput
-from nas.searchspace.task import Level, Target
+from nas.searchspace.task import Batch, Level, Target
 
 
 def labels_of(data: Data, where: str) -> Tensor:
@@ -73,3 +73,14 @@ def interpret(y: Tensor, where: str, notes: list[str]) -> tuple[Target, Tensor]:
         notes.append("the labels are 0 and 1, so they are read as yes/no questions, not as a regression")
         return "multilabel", values
     return "regression", values
+
+
+def standard(batches: Sequence[Batch]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean and the deviation of each number to predict, to six digits; 0 and 1 where nothing is known of it."""
+    centre, spread = [], []
+    for column in torch.cat([batch.y for batch in batches]).double().t():
+        known = column[~column.isnan()]
+        deviation = float(known.std()) if len(known) > 1 else 0.0
+        centre.append(float(f"{float(known.mean()) if len(known) else 0.0:.6g}"))
+        spread.append(float(f"{deviation:.6g}") or 1.0)
+    return tuple(centre), tuple(spread)

@@ -73,7 +73,8 @@ def train_stacked(
             stack.template.train()
             for batch in task.train:
                 optimiser.zero_grad(set_to_none=True)
-                losses = vmap(lambda logits, y=batch.y: loss(logits, y, task.target, weights))(stack.logits(batch))
+                logits = stack.logits(batch)
+                losses = vmap(lambda out, y=batch.y: loss(out, y, task.target, weights, task.spread))(logits)
                 losses.sum().backward()  # type: ignore[no-untyped-call]  # each loss depends on its own network alone
                 optimiser.step()
             schedule.step()

@@ -91,7 +91,7 @@ def train(
         model.train()
         for batch in steps(task, recipe, shuffle):
             optimiser.zero_grad(set_to_none=True)
-            objective = loss(scores(model, task, batch), batch.y, task.target, weights)
+            objective = loss(scores(model, task, batch), batch.y, task.target, weights, task.spread)
             objective.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         schedule.step()

@@ -41,6 +41,7 @@ def test_classes_measure_as_scikit_learn_does(case):
     guess, p = logits.argmax(1), logits.double().softmax(1)
     assert METRICS["accuracy"](logits, y) == pytest.approx(reference.accuracy_score(y, guess))
     assert METRICS["macro-f1"](logits, y) == pytest.approx(reference.f1_score(y, guess, average="macro"))
+    assert METRICS["balanced-accuracy"](logits, y) == pytest.approx(reference.balanced_accuracy_score(y, guess))
     two = logits.size(1) == 2
     scores = p[:, 1] if two else p
     assert METRICS["roc-auc"](logits, y) == pytest.approx(reference.roc_auc_score(y, scores, multi_class="ovr"))
@@ -78,6 +79,13 @@ def test_numbers_measure_as_scikit_learn_does_on_the_known_ones(case):
 def test_macro_f1_of_questions():
     logits, y = torch.tensor([[1.0, 1], [-1, 1], [1, -1]]), torch.tensor([[1.0, 1], [0, nan], [0, 0]])
     assert METRICS["macro-f1"](logits, y) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_balanced_accuracy_counts_classes_that_are_there():
+    logits, y = torch.eye(4)[[0, 3, 1, 1]] * 5, torch.tensor([0, 0, 1, 1])
+    assert METRICS["balanced-accuracy"](logits, y) == pytest.approx((0.5 + 1) / 2)
+    logits, y = torch.tensor([[1.0, 1], [-1, 1], [1, -1]]), torch.tensor([[1.0, nan], [1, nan], [0, nan]])
+    assert METRICS["balanced-accuracy"](logits, y) == pytest.approx((0.5 + 0) / 2)
 
 
 def test_a_class_missing_from_the_labels_is_left_out_of_the_mean():

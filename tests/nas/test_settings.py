@@ -29,9 +29,8 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, -1, f"{name} must be at least 0; got -1") for name in ("seed", "split_seed")),
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
-      for name in ("data", "task", "space", "controller", "device", "data_root", "split", "metric", "storage", "features",
-                   "fidelity",
-                   "evaluator", "table", "screen", "sharing", "batches", "precision", "choose")),
+      for name in ("data", "task", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity",
+                   "features", "evaluator", "table", "screen", "sharing", "batches", "precision", "choose")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
     ("task", "nodes", "unknown task 'nodes'; did you mean 'node'\\? known: auto, graph, link, node"),
@@ -83,8 +82,9 @@ def test_a_screen_and_a_proxy_as_the_evaluator():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("split", "random"), ("metric", "macro-f1"), ("features", "degree"), ("workers", 2), ("epochs", 5), ("fidelity", "halving"),
-     ("screen", "depth"), ("batches", "full"), ("precision", "bf16"), ("class_weights", True), ("trial_seconds", 9.0)],
+    [("split", "random"), ("metric", "macro-f1"), ("features", "degree"), ("workers", 2), ("epochs", 5),
+     ("fidelity", "halving"), ("screen", "depth"), ("batches", "full"), ("precision", "bf16"), ("class_weights", True),
+     ("trial_seconds", 9.0)],
 )  # fmt: skip
 def test_a_table_leaves_no_room_for_settings_of_trainings(name, value):
     said = f"{name} concerns trainings, and with a table they are looked up; leave out {name} {value}, or the table"

@@ -40,9 +40,11 @@ def root(tmp_path, cache) -> Path:
 def test_the_data_folder_is_only_read_and_found_both_ways(root, cache, monkeypatch):
     before = tree(root)
     task = load("Brazil", root=root)
-    assert (task.features, task.outputs) == (30, 3)
-    assert "30 became 60" in task.notes[0]
-    assert task.transforms == ("undirected",)
+    assert (task.features, task.outputs) == (3 + 8 + 16, 3)
+    assert "30 became 60" in task.notes[1]
+    assert task.transforms == ("undirected", "degree:3", "laplacian:8", "random-walk:16")
+    assert load("brazil", root=root, features="own").transforms == ("undirected",)
+    assert load("brazil", root=root, features="own").features == 30
     monkeypatch.setenv("NAS_DATA", str(root))
     assert load("brazil") == task
     assert tree(root) == before
@@ -233,7 +235,7 @@ def test_every_data_set_is_as_the_catalogue_says(name, nas_data, shared_cache, m
     assert (task.level, task.outputs, task.split) == (entry.level, entry.classes, entry.split)
     assert task.metric == (entry.metric or "accuracy")
     places = sum(map(len, task.categories))
-    assert task.features == (places or entry.features or 65)
+    assert task.features == (65 + 8 + 16 if entry.described else places or entry.features or 65)
     assert (places > 0) == of_molecules
     sizes = tuple(len(task.batches(split)[0].y) for split in SPLITS)
     if name in SIZES:
