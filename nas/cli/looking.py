@@ -70,7 +70,7 @@ def inspect(data: str, as_json: bool, task: str | None, **settings: Any) -> None
             click.secho(f"\n{title}", bold=True)
         for line in lines:
             _print_item(mark, colour, line)
-    click.echo(f"\nsearch on it with: nas search --data {shlex.quote(data)}", err=True)
+    click.echo(f"\na model of it: nas fit --data {shlex.quote(data)}; a search of your own: nas search", err=True)
 
 
 def _question(found: Inspection) -> str:

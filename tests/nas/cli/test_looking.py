@@ -38,7 +38,7 @@ def test_a_folder_is_shown(nas: Command, club: Path) -> None:
     assert "left         12           4     4  50.0%  ████████████████████" in done.out
     assert "! the test split has 8 items: one of them is 12.5 points; compare over several splits" in lines
     assert "· column 'hue' holds 3 categories, one-hot in the order b, g, r" in lines
-    assert done.err.strip().endswith(f"search on it with: nas search --data '{club}'")
+    assert done.err.strip().endswith(f"a model of it: nas fit --data '{club}'; a search of your own: nas search")
 
 
 def test_inspect_as_json(nas: Command, club: Path) -> None:
