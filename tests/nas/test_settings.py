@@ -29,8 +29,9 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, -1, f"{name} must be at least 0; got -1") for name in ("seed", "split_seed")),
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
-      for name in ("data", "task", "space", "controller", "device", "data_root", "split", "metric", "storage", "fidelity",
-                   "features", "evaluator", "table", "screen", "sharing", "batches", "precision", "choose")),
+      for name in ("data", "task", "space", "controller", "device", "data_root", "split", "metric", "storage",
+                   "fidelity", "features", "evaluator", "table", "screen", "sharing", "batches", "precision",
+                   "choose")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
     ("task", "nodes", "unknown task 'nodes'; did you mean 'node'\\? known: auto, graph, link, node"),
