@@ -23,7 +23,8 @@ class Pass:
     Attributes:
         arguments: of the network.
         y: the targets of the items, ``[items]`` or ``[items, outputs]``.
-        rows: ``[items]``, the node that each item is; None on graph-level tasks.
+        rows: ``[items]``, the node that each item is, or ``[2, items]``, the two nodes of a pair; None on graph-level
+            tasks.
         item: ``[nodes]``, the graph that each node belongs to, on graph-level tasks; None elsewhere.
     """
 
@@ -35,14 +36,17 @@ class Pass:
     def scores(self, model: Callable[..., Tensor]) -> Tensor:
         """``[items, outputs]``."""
         out = model(*self.arguments)
-        return out if self.rows is None else out[self.rows]
+        return out if self.rows is None or self.rows.dim() > 1 else out[self.rows]
 
     def has_rows(self, values: Tensor) -> bool:
-        """Whether the rows of what was computed on the way are nodes, or graphs."""
-        return len(values) == len(self.arguments[0]) or (self.rows is None and len(values) == len(self.y))
+        """Whether the rows of what was computed on the way are nodes, or graphs, or pairs."""
+        nodes = self.rows is not None and self.rows.dim() == 1
+        return len(values) == len(self.arguments[0]) or (not nodes and len(values) == len(self.y))
 
     def of_items(self, values: Tensor) -> Tensor:
-        """``[items, ...]``: the rows of the items; of a graph the sum over its nodes, or its row."""
+        """``[items, ...]``: the rows of the items; of a graph or a pair the sum over its nodes, or its row."""
+        if self.rows is not None and self.rows.dim() > 1:
+            return values[self.rows].sum(0) if len(values) == len(self.arguments[0]) else values
         if self.rows is not None:
             return values[self.rows]
         assert self.item is not None
@@ -63,6 +67,11 @@ def passes(task: Task, items: Items = TRAIN) -> Iterator[Pass]:
             yield Pass(some.arguments, some.y, None, some.node)
         return
     for batch, where in items.of(task):
+        if batch.edge_label_index is not None:
+            pairs = batch.edge_label_index[:, where]
+            arguments = replace(batch, edge_label_index=pairs).arguments(task.inputs)
+            yield Pass(arguments, batch.y[where], pairs, None)
+            continue
         yield Pass(
             batch.arguments(task.inputs), batch.y[where], where if batch.index is None else batch.index[where], None
         )

@@ -46,13 +46,14 @@ def smooth(model: torch.nn.Module, task: Task, seed: int = 0) -> float:
     That is ``1 - E(h_u - h_v)^2 / (2 var h)`` with u and v the ends of an edge and the variance over the ends, so that
     hubs count as often as they have edges: Newman's assortativity ("Mixing patterns in networks", Physical Review E 67,
     2003) of an untrained network's outputs. 1 where linked nodes are alike, 0 where links say nothing. The edges are
-    those of the first training batch; at graph level the outputs are those of the last layer on nodes.
+    those of the first training batch; where graphs or pairs are predicted the outputs are those of the last layer on
+    nodes.
     """
     p = next(iter(passes(task)))
     with untouched(model), torch.no_grad(), Listening(model) as heard:
         out = model(*p.arguments)
-    if p.item is not None:
-        on_nodes = [out for _, _, out in heard.layers if len(out) == len(p.item)]
+    if task.level != "node":
+        on_nodes = [out for _, _, out in heard.layers if len(out) == len(p.arguments[0])]
         if not on_nodes:
             raise NotScored("the network has no layer on nodes")
         out = on_nodes[-1]

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.nn import GINEConv
 
-from nas.searchspace.layers.attention import AttentionConv
+from nas.searchspace.layers.attention import AttentionConv, EdgeAttentionConv
 from nas.searchspace.layers.known import is_ours
 from nas.searchspace.task import Task
 from nas.zerocost.base import NotScored, Proxy, untouched
@@ -37,14 +38,21 @@ def flops(model: torch.nn.Module, task: Task, seed: int = 0) -> float:
 def _mapped(layer: Any) -> int:
     """Matrix entries by which each row is multiplied; maps that the heads of a layer share count for each of them."""
     matrices = {name: p for name, p in layer.named_parameters() if p.dim() > 1 and not name.endswith("bias")}
-    shared = layer.heads if is_ours(type(layer)) is AttentionConv else 1
-    return sum(p.numel() * (1 if name == "linear.weight" else shared) for name, p in matrices.items())
+    shared = layer.heads if is_ours(type(layer)) in (AttentionConv, EdgeAttentionConv) else 1
+    maps = {name: p for name, p in matrices.items() if name not in _of_edges(layer)}
+    return sum(p.numel() * (1 if name == "linear.weight" else shared) for name, p in maps.items())
 
 
 def _passed(layer: torch.nn.Module, out: Tensor) -> int:
-    """Numbers that travel along each edge."""
+    """Numbers that travel along each edge, and matrix entries by which its features are multiplied."""
     averaged = not getattr(layer, "concat", True)
-    return hops_of(layer) * out.size(-1) * (getattr(layer, "heads", 1) if averaged else 1)
+    mapped = sum(p.numel() for name, p in layer.named_parameters() if name in _of_edges(layer))
+    return mapped + hops_of(layer) * out.size(-1) * (getattr(layer, "heads", 1) if averaged else 1)
+
+
+def _of_edges(layer: torch.nn.Module) -> tuple[str, ...]:
+    """Names of the matrices that map features of edges."""
+    return ("lin.weight",) if isinstance(layer, GINEConv) else ("edge.weight", "lin_edge.weight")
 
 
 def depth(model: torch.nn.Module, task: Task, seed: int = 0) -> float:

@@ -20,11 +20,11 @@ from nas.zerocost.passes import Pass, passes
 def synflow(model: torch.nn.Module, task: Task, seed: int = 0) -> float:
     """The logarithm of the sum over the weights of ``|w * dR/dw|``.
 
-    R is the sum of the outputs of the network with every parameter replaced by its magnitude, every feature by one, and
-    activation functions and normalisations by the identity. Tanaka et al., "Pruning Neural Networks without Any Data by
-    Iteratively Conserving Synaptic Flow", NeurIPS 2020 (arXiv 2006.05467); the logarithm changes no rank. Sums of
-    positive numbers lose nothing in float32; where its range is too small the pass is repeated in float64. The edges
-    are those of the first training batch.
+    R is the sum of the outputs of the network with every parameter replaced by its magnitude, every feature by one, of
+    edges too, and activation functions and normalisations by the identity. Tanaka et al., "Pruning Neural Networks
+    without Any Data by Iteratively Conserving Synaptic Flow", NeurIPS 2020 (arXiv 2006.05467); the logarithm changes no
+    rank. Sums of positive numbers lose nothing in float32; where its range is too small the pass is repeated in
+    float64. The edges are those of the first training batch.
     """
     first = next(iter(passes(task)))
     flow = _flow(model, first, torch.float32)
@@ -38,11 +38,12 @@ def synflow(model: torch.nn.Module, task: Task, seed: int = 0) -> float:
 def _flow(model: torch.nn.Module, p: Pass, dtype: torch.dtype) -> float:
     x: Any = p.arguments[0]
     ones = torch.ones(x.shape, dtype=dtype, device=x.device)
+    edges = (torch.ones_like(a, dtype=dtype) if a.is_floating_point() else a for a in p.arguments[1:])
     values = {name: t.detach().abs().to(dtype) for name, t in model.named_parameters()}
     buffers = {name: t.to(dtype) for name, t in model.named_buffers() if t.is_floating_point()}
     wanted = {name: values[name].requires_grad_() for name in weights_of(model)}
     with untouched(model), torch.enable_grad(), _Identities(model, ones):
-        total = functional_call(model, values | buffers, p.on(ones).arguments).sum()
+        total = functional_call(model, values | buffers, (ones, *edges)).sum()
         grads = torch.autograd.grad(total, list(wanted.values()), materialize_grads=True)
     return sum((w * g).abs().sum().item() for w, g in zip(wanted.values(), grads, strict=True))
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from nas.searchspace.layers.aggregate import Aggregate, EdgeAggregate
 from nas.searchspace.layers.attention import AttentionConv, EdgeAttentionConv
+from nas.searchspace.layers.decoders import BilinearDecoder, CommonNeighbourDecoder, DotDecoder, ProductDecoder
 from nas.searchspace.layers.quantised import Quantised, QuantisedByName, Quantiser
 
-OURS = {
-    layer: layer for layer in (Aggregate, EdgeAggregate, AttentionConv, EdgeAttentionConv, Quantised, Quantiser)
-} | {QuantisedByName: Quantised}
+DECODERS = (DotDecoder, BilinearDecoder, ProductDecoder, CommonNeighbourDecoder)
+OURS: dict[type, type] = {
+    **{layer: layer for layer in (Aggregate, EdgeAggregate, AttentionConv, EdgeAttentionConv, *DECODERS)},
+    **{Quantised: Quantised, QuantisedByName: Quantised, Quantiser: Quantiser},
+}
 """Our layers, and what each of them counts as."""
 
 

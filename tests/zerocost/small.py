@@ -18,11 +18,11 @@ from nas.searchspace.spaces.registry import SPACES, find
 from nas.searchspace.task import SPLITS, Level, Target
 
 TARGETS: tuple[Target, ...] = ("multiclass", "multilabel", "regression")
-LEVELS: tuple[Level, ...] = ("node", "graph")
+LEVELS: tuple[Level, ...] = ("node", "graph", "link")
 FEATURES, OUTPUTS, ITEMS = 40, 3, 12
 MOST = 2
 """Networks of a space."""
-LARGEST = {"agnn": 20_000, "design": 30_000, "nasbench-graph": 150_000}
+LARGEST = {"agnn": 20_000, "classic": 30_000, "design": 30_000, "nasbench-graph": 150_000}
 """Weights of a network of each space."""
 PART = ("nasbench-graph-proteins",)
 """Spaces all of whose networks are those of another one."""
@@ -31,7 +31,8 @@ ROUNDED = ("lpgnas",)
 
 
 def small(level: Level, target: Target, seed: int = 0) -> Task:
-    """Sparse features, directed edges, some self-loops, and labels that are not all known."""
+    """Sparse features, directed edges, some self-loops, and labels that are not all known; edges carry something where
+    links are predicted."""
     rng = torch.Generator().manual_seed(seed)
     if level == "graph":
         batches = [
@@ -40,13 +41,21 @@ def small(level: Level, target: Target, seed: int = 0) -> Task:
     else:
         graph = _graph(target, 3 * ITEMS + 4, 3 * ITEMS, rng, whole=False)
         order = torch.randperm(len(graph.x), generator=rng)
+        if level == "link":
+            edges = graph.edge_index.size(1)
+            weight, attr = torch.rand(edges, generator=rng) + 0.5, torch.randn(edges, 2, generator=rng)
+            graph = replace(graph, edge_weight=weight, edge_attr=attr)
         batches = [
-            (replace(graph, index=index, y=y),)
-            for index, y in zip(order.split(ITEMS), graph.y.split(ITEMS), strict=False)
+            (replace(graph, y=y, edge_label_index=torch.stack([rows, rows.roll(1)])),)
+            if level == "link"
+            else (replace(graph, y=y, index=rows),)
+            for rows, y in zip(order.split(ITEMS), graph.y.split(ITEMS), strict=False)
         ]
+    carried = {"edge_weights": True, "edge_features": 2} if level == "link" else {}
     metric = {"multiclass": "accuracy", "multilabel": "roc_auc", "regression": "mae"}[target]
     train, valid, test = batches[:3]
-    return Task("small", level, target, FEATURES, OUTPUTS, metric, "", str(seed), train=train, valid=valid, test=test)
+    parts = {"train": train, "valid": valid, "test": test}
+    return Task("small", level, target, FEATURES, OUTPUTS, metric, "", str(seed), **carried, **parts)  # type: ignore[arg-type]
 
 
 def _graph(target: Target, nodes: int, items: int, rng: torch.Generator, whole: bool) -> Batch:
@@ -81,8 +90,12 @@ def renumbered(task: Task) -> Task:
             made[id(batch.x)] = replace(batch, x=batch.x[order], edge_index=order.argsort()[batch.edge_index])
             made[id(batch.x)].kept["place"] = order.argsort()
         new = made[id(batch.x)]
-        index = None if batch.index is None else new.kept["place"][batch.index]
-        return replace(new, y=batch.y, index=index)
+        moved = {
+            name: new.kept["place"][value]
+            for name in ("index", "edge_label_index")
+            if (value := getattr(batch, name)) is not None
+        }
+        return replace(new, y=batch.y, **moved)
 
     return replace(task, **{split: tuple(map(change, task.batches(split))) for split in SPLITS})
 

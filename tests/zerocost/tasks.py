@@ -63,6 +63,26 @@ def graphs(target: Target = "multiclass", count: int = 10, seed: int = 0) -> Tas
     return _task("graph", target, (collate(parts),))
 
 
+def pairs(target: Target = "multilabel", words: bool = False) -> Task:
+    """Pairs of nodes, linked or not, one of them a node with itself and one with a lonely node."""
+    graph = _graph(target, 40, 80, words, 9, 0)
+    ends = torch.cat([graph.edge_index[:, :3], torch.tensor([[5, 1, 2, 7, 8, 9], [39, 1, 30, 12, 20, 3]])], dim=1)
+    return _task("link", target, (replace(graph, index=None, edge_label_index=ends),))
+
+
+def carrying(task: Task) -> Task:
+    """The task with a weight and three features for each edge."""
+    rng = torch.Generator().manual_seed(5)
+
+    def change(batch: Batch) -> Batch:
+        edges = batch.edge_index.size(1)
+        weight, attr = torch.rand(edges, generator=rng) + 0.5, torch.randn(edges, 3, generator=rng)
+        return replace(batch, edge_weight=weight, edge_attr=attr)
+
+    train = tuple(map(change, task.train))
+    return replace(task, edge_weights=True, edge_features=3, train=train, valid=train, test=train)
+
+
 def _graph(target: Target, nodes: int, links: int, words: bool, items: int, seed: int) -> Batch:
     rng = torch.Generator().manual_seed(seed)
     edges = torch.randint(nodes - 1, (2, links), generator=rng)  # the last node is lonely

@@ -18,12 +18,12 @@ from nas.zerocost.registry import PROXIES, find, rows
 from tests.zerocost.small import LEVELS, TARGETS, networks, relabelled, renumbered, small
 
 NAMES = PROXIES.names()
-TASKS = [(level, target) for level in LEVELS for target in TARGETS]
+TASKS = [*((level, target) for level in LEVELS[:2] for target in TARGETS), ("link", "multilabel")]
 EVERY = pytest.mark.parametrize(("level", "target"), TASKS, ids=map(" ".join, TASKS))
 SOME = pytest.mark.parametrize(("level", "target"), TASKS[::2], ids=map(" ".join, TASKS[::2]))
 EACH = pytest.mark.parametrize("name", NAMES)
 NEEDS = get_args(Needs)
-TOLERANCE = {"gradsign": 0.02, "ntk-alignment": 0.02}
+TOLERANCE = {"gradsign": 0.05, "ntk-alignment": 0.02, "zico": 0.005}
 """Signs of gradients that are almost zero are rounding; and so is what almost equal gradients differ in."""
 
 
@@ -58,7 +58,7 @@ def test_a_finite_number_or_a_reason(name, level, target):
     numbers = [s for s in found if not isinstance(s, str)]
     assert all(type(s) is float and math.isfinite(s) for s in numbers)
     assert all(" " in s for s in found if isinstance(s, str))
-    if target == "multiclass":
+    if target == "multiclass" or level == "link":
         assert len(numbers) >= len(found) - 1
         assert len(set(numbers)) > 1
 

@@ -2,7 +2,8 @@
 
 A node's prediction depends on its L-hop neighbourhood alone, so the ego-networks of all labelled nodes, put side by
 side as one graph without links between them, give every node's gradients apart in one forward and one backward pass.
-On graph-level tasks the graphs are that already. The union depends on the data, the items and L, not on the
+A pair of nodes depends on the neighbourhoods of both, which are one graph. On graph-level tasks the graphs are that
+already. The union depends on the data, the items and L, not on the
 architecture: it is built once, kept with the batch (``Batch.kept``), and travels with it to other processes.
 """
 
@@ -23,6 +24,8 @@ ROWS = 20_000
 """Rows of one pass; more samples than fit are taken in several passes, which bounds the memory."""
 KEPT = 200_000
 """Rows that are kept for the next architecture; larger unions are built each time."""
+CARRIED = ("edge_weight", "edge_attr")
+"""What a batch may have of its edges."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +64,16 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """The neighbourhoods of some items of a batch: rows sorted by sample and node; edges between the rows."""
+    """The neighbourhoods of some items of a batch: rows sorted by sample and node; edges between the rows.
+
+    ``edge`` says which of the batch each edge is. ``scored`` are the rows of the items, ``[2, items]`` for pairs.
+    """
 
     node: Tensor
     sample: Tensor
     inner: Tensor
     edge_index: Tensor
+    edge: Tensor
     scored: Tensor
 
 
@@ -97,7 +104,7 @@ def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) 
     waiting, rows, first = list[_Part](), 0, 0
     for part in _parts(task, batch, where, hops, prepared):
         if waiting and rows + len(part.node) > ROWS:
-            count = sum(len(p.scored) for p in waiting)
+            count = sum(p.scored.size(-1) for p in waiting)
             yield _samples(task, batch, where[first : first + count], waiting, prepared)
             waiting, rows, first = [], 0, first + count
         waiting.append(part)
@@ -106,21 +113,23 @@ def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) 
 
 
 def _samples(task: Task, batch: Batch, where: Tensor, parts: list[_Part], prepared: bool) -> Samples:
-    sizes, counts = [len(p.node) for p in parts], [len(p.scored) for p in parts]
+    sizes, counts = [len(p.node) for p in parts], [p.scored.size(-1) for p in parts]
     shifts = [sum(sizes[:i]) for i in range(len(parts))]
     node = torch.cat([p.node for p in parts])
     sample = torch.cat([p.sample + sum(counts[:i]) for i, p in enumerate(parts)])
     edge_index = torch.cat([p.edge_index + shift for p, shift in zip(parts, shifts, strict=True)], dim=1)
-    scored = torch.cat([p.scored + shift for p, shift in zip(parts, shifts, strict=True)])
+    scored = torch.cat([p.scored + shift for p, shift in zip(parts, shifts, strict=True)], dim=-1)
     x: Any = batch.x
     x = x.rows(node) if prepared and hasattr(x, "rows") else _plain(x).index_select(0, node)
     edges = edge_index
     if prepared:
         known: Any = batch.edge_index
         edges = known.copies(edge_index, node, sample, torch.cat([p.inner for p in parts]), x)
-    graph_level = task.level == "graph"
-    arguments = (x, edges, sample) if graph_level else (x, edges)
-    return Samples(arguments, batch.y[where], None if graph_level else scored, sample, edge_index)
+    found = {"x": x, "edge_index": edges, "batch": sample, "edge_label_index": scored}
+    number = torch.cat([p.edge for p in parts])
+    found |= {name: value[number] for name in CARRIED if (value := getattr(batch, name)) is not None}
+    arguments = tuple(found[name] for name in task.inputs)
+    return Samples(arguments, batch.y[where], scored if task.level == "node" else None, sample, edge_index)
 
 
 def _plain(x: Any) -> Tensor:
@@ -135,14 +144,19 @@ def _parts(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) -
         yield from _graphs(batch, where)
         return
     nodes = len(batch.x)
-    targets = where if batch.index is None else batch.index[where]
+    if batch.edge_label_index is not None:
+        targets = batch.edge_label_index[:, where]
+    else:
+        targets = where if batch.index is None else batch.index[where]
     links = _links(batch)
-    for some in torch.split(targets, max(1, ROWS // nodes)):
+    for some in torch.split(targets, max(1, ROWS // nodes), dim=-1):
         yield _egos(links, some, nodes, hops, ring=not prepared)
 
 
-Links = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""For the edges into the nodes, and for those out of them: where each node's begin, and their other ends."""
+End = tuple[Tensor, Tensor, Tensor]
+Links = tuple[End, End]
+"""For the edges into the nodes, and for those out of them: where each node's begin, their other ends, and their
+numbers."""
 
 
 def _links(batch: Batch) -> Links:
@@ -153,43 +167,45 @@ def _links(batch: Batch) -> Links:
     return found
 
 
-def _ends(of: Tensor, other: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
-    count = torch.bincount(of, minlength=nodes)
-    return torch.cat([count.new_zeros(1), count.cumsum(0)]), other[of.argsort(stable=True)]
+def _ends(of: Tensor, other: Tensor, nodes: int) -> End:
+    count, order = torch.bincount(of, minlength=nodes), of.argsort(stable=True)
+    return torch.cat([count.new_zeros(1), count.cumsum(0)]), other[order], order
 
 
-def _beside(keys: Tensor, links: tuple[Tensor, Tensor], nodes: int) -> tuple[Tensor, Tensor]:
-    """For every link of the keys (sample * nodes + node): the key itself, and that of the other end."""
-    start, other = links
+def _beside(keys: Tensor, links: End, nodes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """For every link of the keys (sample * nodes + node): the key itself, that of the other end, its number."""
+    start, other, number = links
     node = keys.remainder(nodes)
     first, count = start[node], start.diff()[node]
     of = torch.repeat_interleave(torch.arange(len(keys), device=keys.device), count)
     link = torch.arange(len(of), device=keys.device) + (first - count.cumsum(0) + count)[of]
-    return keys[of], (keys - node)[of] + other[link]
+    return keys[of], (keys - node)[of] + other[link], number[link]
 
 
 def _egos(links: Links, targets: Tensor, nodes: int, hops: int, ring: bool) -> _Part:
-    """The ``hops``-hop neighbourhoods of the targets."""
+    """The ``hops``-hop neighbourhoods of the targets, ``[items]``, or of the two of each item, ``[2, items]``."""
     into, out_of = links
-    centre = torch.arange(len(targets), device=targets.device) * nodes + targets
-    found, frontier = centre, centre
-    inner = centre[:0]
+    centre = torch.arange(targets.size(-1), device=targets.device) * nodes + targets
+    found = frontier = torch.unique(centre)
+    inner = found[:0]
     for _ in range(hops):
         inner = found
-        _, heard = _beside(frontier, into, nodes)
+        _, heard, _ = _beside(frontier, into, nodes)
         frontier = _without(torch.unique(heard), found)
         found = torch.cat([found, frontier]).sort().values
-    to, of = _beside(found if ring else inner, into, nodes)
+    to, of, number = _beside(found if ring else inner, into, nodes)
     if ring:
         core = found
-        at, further = _beside(core, out_of, nodes)
+        at, further, further_number = _beside(core, out_of, nodes)
         outside = ~_among(further, core)
         to, of = torch.cat([to, further[outside]]), torch.cat([of, at[outside]])
+        number = torch.cat([number, further_number[outside]])
         found = torch.unique(torch.cat([of, to, core]))
     to, order = to.sort(stable=True)
     edge_index = torch.stack([torch.searchsorted(found, of[order]), torch.searchsorted(found, to)])
     sample = found.div(nodes, rounding_mode="floor")
-    return _Part(found.remainder(nodes), sample, _among(found, inner), edge_index, torch.searchsorted(found, centre))
+    scored = torch.searchsorted(found, centre)
+    return _Part(found.remainder(nodes), sample, _among(found, inner), edge_index, number[order], scored)
 
 
 def _among(keys: Tensor, known: Tensor) -> Tensor:
@@ -215,6 +231,7 @@ def _graphs(batch: Batch, where: Tensor) -> Iterator[_Part]:
     for graph in where.tolist():
         begin, end = first_node[graph : graph + 2]
         node = torch.arange(begin, end, device=edges.device)
-        mine = edges[:, order[first_edge[graph] : first_edge[graph + 1]]] - begin
-        mine = mine[:, mine[1].argsort(stable=True)]
-        yield _Part(node, torch.zeros_like(node), torch.ones_like(node, dtype=torch.bool), mine, node[:1] * 0)
+        number = order[first_edge[graph] : first_edge[graph + 1]]
+        number = number[edges[1, number].argsort(stable=True)]
+        mine, inner = edges[:, number] - begin, torch.ones_like(node, dtype=torch.bool)
+        yield _Part(node, torch.zeros_like(node), inner, mine, number, node[:1] * 0)

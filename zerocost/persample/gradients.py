@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nas.searchspace.layers.known import is_ours
+from nas.searchspace.layers.known import DECODERS, is_ours
 from nas.searchspace.layers.quantised import Quantiser
 from nas.searchspace.task import Batch, Task
 from nas.zerocost.items import Items
@@ -79,7 +79,9 @@ def unions(model: torch.nn.Module, task: Task, items: Items) -> Iterator[Samples
     if far is None:
         raise CannotSplitError("a layer of the network is not known, or its steps depend on the data")
     prepared = all(getattr(batch.edge_index, "divisible", False) for batch in task.batches(items.split))
-    prepared = prepared and all("forward" in vars(layer) for layer in model.modules() if hops_of(layer))
+    prepared = prepared and not (task.edge_weights or task.edge_features)  # they go the ordinary way
+    passing = (layer for layer in model.modules() if hops_of(layer) and is_ours(type(layer)) not in DECODERS)
+    prepared = prepared and all("forward" in vars(layer) for layer in passing)
     return samples(task, items, far, prepared)
 
 

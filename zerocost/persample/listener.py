@@ -169,7 +169,7 @@ class Listener(TorchFunctionMode):
         x = x if hasattr(x, "grouped") else x.detach()
         inputs = x.size(-1)
         owner = owner_of(out, self._samples, edges)
-        if bool((owner.diff() < 0).any()):
+        if hasattr(x, "grouped") and bool((owner.diff() < 0).any()):
             raise CannotSplitError("the rows of a linear map are not in the order of the samples")
         if not hasattr(x, "grouped"):
             x = x.reshape(-1, inputs)

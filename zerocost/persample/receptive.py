@@ -11,17 +11,21 @@ from torch_geometric.nn import (
     GATv2Conv,
     GCNConv,
     GINConv,
+    GINEConv,
     GraphConv,
     MessagePassing,
     SAGEConv,
     TransformerConv,
 )
 
+from nas.searchspace.layers.decoders import BilinearDecoder, DotDecoder, ProductDecoder
 from nas.searchspace.layers.hops import FURTHER, Layers
 from nas.searchspace.layers.known import is_ours
 from nas.searchspace.layers.quantised import Quantised, Quantiser
 
-ONE_HOP = (GCNConv, SAGEConv, GraphConv, GINConv, GATConv, GATv2Conv, TransformerConv)
+ONE_HOP = (GCNConv, SAGEConv, GraphConv, GINConv, GINEConv, GATConv, GATv2Conv, TransformerConv)
+HERE = (Quantised, Quantiser, DotDecoder, BilinearDecoder, ProductDecoder)
+"""Layers of ours that hear of no other nodes."""
 BY_ITEM = ("torch.nn.", "torch_geometric.nn.aggr.", "torch_geometric.nn.dense.linear")
 """Where the layers live that pass no messages: each node, or each graph, is for itself."""
 
@@ -42,10 +46,10 @@ def all_known(model: torch.nn.Module) -> bool:
 
 
 def hops_of(layer: torch.nn.Module) -> int:
-    """Of one layer whose kind is known; what rounds passes nothing on."""
+    """Of one layer whose kind is known; what rounds passes nothing on, nor do most decoders."""
     if type(layer) in FURTHER:
         return int(FURTHER[type(layer)](layer))
-    return int(is_ours(type(layer)) not in (None, Quantised, Quantiser) or isinstance(layer, MessagePassing))
+    return int(is_ours(type(layer)) not in (None, *HERE) or isinstance(layer, MessagePassing))
 
 
 def hops(model: torch.nn.Module) -> int | None:

@@ -92,6 +92,8 @@ class Linear(Use):
     def _by_sample(self, delta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs and gradients of each sample's rows; most rows have no effect and are left out."""
         rows = delta.ne(0).any(1).nonzero()[:, 0]
+        if bool((self.owner.diff() < 0).any()):  # self-loops behind all other edges
+            rows = rows[self.owner.index_select(0, rows).argsort(stable=True)]
         x, delta = self.x.index_select(0, rows), delta.index_select(0, rows)
         numbers = torch.arange(len(self.samples) + 1, device=delta.device)
         ends = torch.searchsorted(self.owner.index_select(0, rows), numbers).tolist()

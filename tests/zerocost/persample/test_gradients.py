@@ -13,7 +13,7 @@ from torch import Tensor
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
 from nas.searchspace import Task
-from nas.searchspace.elements import READOUTS
+from nas.searchspace.elements import DECODERS, READOUTS
 from nas.searchspace.operators import OPERATORS
 from nas.searchspace.spaces.registry import SPACES, find
 from nas.zerocost.base import losses
@@ -22,7 +22,7 @@ from nas.zerocost.persample.gradients import by_item, one_by_one, unions, uses
 from nas.zerocost.persample.uses import CannotSplitError, Linear, Use
 from tests.zerocost import naive
 from tests.zerocost.small import ROUNDED
-from tests.zerocost.tasks import VARIANTS, Stack, double, graphs, network, node, several
+from tests.zerocost.tasks import VARIANTS, Stack, carrying, double, graphs, network, node, pairs, several
 
 ITEMS = Items("train")
 DOUBLE, SINGLE = 1e-10, 1e-4
@@ -37,6 +37,11 @@ TASKS: dict[str, Task] = {
     "graphs": graphs(),
     "graphs, several labels": graphs("multilabel"),
     "graphs, numbers": graphs("regression"),
+    "pairs": pairs(),
+    "pairs of words": pairs(words=True),
+    "node, carrying edges": carrying(node()),
+    "graphs, carrying edges": carrying(graphs("regression")),
+    "pairs, carrying edges": carrying(pairs()),
 }
 
 
@@ -97,6 +102,22 @@ def test_every_setting_on_graphs(name):
     norm, activation = AROUND[len(name) % 3]
     operator, settings = VARIANTS[name]
     both_agree(Stack(operator, norm, activation, **settings), graphs("regression"))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_setting_along_edges_that_carry_something(name):
+    norm, activation = AROUND[len(name) % 3]
+    operator, settings = VARIANTS[name]
+    both_agree(Stack(operator, norm, activation, **settings), carrying(node("multilabel")))
+
+
+@pytest.mark.parametrize("words", [True, False])
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("name", ["gcn", "gat", "aggregate", "attention"])
+def test_every_decoder(name, decoder, words):
+    architecture = Stack(name)
+    architecture.decoder = decoder
+    both_agree(architecture, pairs(words=words))
 
 
 @pytest.mark.parametrize("readout", [name for name in READOUTS if name != "set2set"])
