@@ -112,6 +112,8 @@ class Supernet(torch.nn.Module):
         for value, step in self.steps:
             run.values[value.number] = step(run)
         out: Tensor = joined(run[self.result])
+        if self.task.spread:  # as the last line of a network does
+            out = out * out.new_tensor(self.task.spread) + out.new_tensor(self.task.centre)
         return out if batch.index is None or self.task.level != "node" else out[batch.index]
 
     def size(self, weights: Weights) -> Tensor:

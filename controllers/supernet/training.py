@@ -243,7 +243,10 @@ class Training:
             batch = portion(batch, GRAPHS, generator)
         elif self.task.level == "link" and batches is self.task.train:
             batch = with_fresh_pairs(batch, generator)
-        return each(self.net(batch, weights), batch.y, self.task.target).mean()
+        out, y = self.net(batch, weights), batch.y
+        if self.task.spread:
+            out, y = out / out.new_tensor(self.task.spread), y / y.new_tensor(self.task.spread)
+        return each(out, y, self.task.target).mean()
 
     def _note(self) -> None:
         every = max(1, self.schedule.epochs // NOTED)

@@ -66,15 +66,16 @@ class Same:
         return net.operator("sage", net.concat(net.add(h, h), net.x), 4)
 
 
-def test_one_hot_passes_are_those_of_the_derived_network() -> None:
+@pytest.mark.parametrize("task", [TASK, replace(TASK, centre=(5.0,) * 3, spread=(2.0, 0.5, 9.0))], ids=["", "in units"])
+def test_one_hot_passes_are_those_of_the_derived_network(task: Any) -> None:
     """Whose weights are the first rows and columns of the supernet's."""
-    net, batch = supernet(Same, TASK).eval(), TASK.train[0]
+    net, batch = supernet(Same, task).eval(), task.train[0]
     parts: Any = net.parts
     linear, gcn, sage, head = (part for part in parts if type(part).__name__ in ("Linear", "Operator"))
     for width, source in [(2, 0), (4, 0), (2, 1), (4, 1)]:
         made = Same(width=width, source=source, norm="none")
-        real = network(made, TASK).eval()
-        columns = [*range(width), *range(4, 4 + TASK.features)]
+        real = network(made, task).eval()
+        columns = [*range(width), *range(4, 4 + task.features)]
         with torch.no_grad():
             if source == 0:
                 real.linear1.load_state_dict({k: v[:width] for k, v in linear.map.state_dict().items()})
