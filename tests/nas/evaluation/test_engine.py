@@ -13,6 +13,8 @@ from nas.evaluation.engine.minibatch import chosen
 from nas.evaluation.engine.prepare import complete, prepare
 from nas.evaluation.engine.scoring import Scoring
 from nas.evaluation.train import predict, train
+from nas.metrics import loss
+from nas.searchspace.elements import DECODERS
 from nas.searchspace.network import Network
 from nas.searchspace.operators import OPERATORS
 from nas.searchspace.recipe import Recipe
@@ -65,6 +67,35 @@ def architecture(name: str, settings: dict, width: int = 12):
     return Two()
 
 
+def carrying(task: Task, weights: bool = True, features: bool = True) -> Task:
+    """The task with a weight, two features, or both of each edge."""
+    rng, made = torch.Generator().manual_seed(5), dict[int, dict[str, torch.Tensor]]()
+
+    def change(batch: Batch) -> Batch:
+        key = id(batch.edge_index)
+        if key not in made:
+            edges = batch.edge_index.size(1)
+            weight, attr = torch.rand(edges, generator=rng) + 0.5, torch.randn(edges, 2, generator=rng)
+            made[key] = ({"edge_weight": weight} if weights else {}) | ({"edge_attr": attr} if features else {})
+        return replace(batch, **made[key])
+
+    return replace(task.map(change), edge_weights=weights, edge_features=2 if features else 0)
+
+
+def links(kind: str) -> Task:
+    """Pairs of nodes of the graph, some of which are linked."""
+    task = graph(kind)
+    rng = torch.Generator().manual_seed(1)
+
+    def change(batch: Batch) -> Batch:
+        some = batch.edge_index[:, torch.randperm(batch.edge_index.size(1), generator=rng)[:15]]
+        pairs = torch.cat([some, torch.randint(60, (2, 15), generator=rng)], dim=1)
+        y = (torch.arange(30) < 15).float()[:, None]
+        return replace(batch, y=y, index=None, edge_label_index=pairs)
+
+    return replace(task.map(change), level="link", target="multilabel", outputs=1, metric="roc-auc")
+
+
 def losses(task: Task, text: str, fast: bool, epochs: int) -> list[float]:
     torch.manual_seed(0)
     model = load(text)()
@@ -74,7 +105,7 @@ def losses(task: Task, text: str, fast: bool, epochs: int) -> list[float]:
     def run() -> None:
         for _ in range(epochs):
             optimiser.zero_grad()
-            value = torch.nn.functional.cross_entropy(score(model, task, batch), batch.y)
+            value = loss(score(model, task, batch), batch.y, task.target)
             value.backward()
             optimiser.step()
             seen.append(value.item())
@@ -106,6 +137,29 @@ def test_losses_are_those_of_the_plain_module(variant, kind):
     plain, fast = losses(task, text, False, 20), losses(prepare(task), text, True, 20)
     assert fast == pytest.approx(plain, rel=1e-5)
     assert plain[0] != plain[-1]
+
+
+@pytest.mark.parametrize("what", ["weights", "features", "both"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_losses_along_edges_that_carry_something(variant, what):
+    task = carrying(graph("sparse"), what != "features", what != "weights")
+    text = source(architecture(*VARIANTS[variant]), task)
+    plain, fast = losses(task, text, False, 5), losses(prepare(task), text, True, 5)
+    assert fast == pytest.approx(plain, rel=1e-5)
+    assert plain[0] != plain[-1]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("kind", [*KINDS, "carrying"])
+def test_losses_of_links(decoder, kind):
+    task = carrying(links("narrow")) if kind == "carrying" else links(kind)
+    for variant in ("gcn", "gat 3 heads", "aggregate max", "attention cos max 3", "sage"):
+        made = architecture(*VARIANTS[variant])
+        made.decoder = decoder
+        text = source(made, task)
+        plain, fast = losses(task, text, False, 5), losses(prepare(task), text, True, 5)
+        assert fast == pytest.approx(plain, rel=1e-5)
+        assert plain[0] != plain[-1]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -169,11 +223,11 @@ def collated(kind: str) -> Task:
     return Task("made", "graph", "multiclass", features, 3, "accuracy", "", kind, train=train, valid=valid, test=valid)
 
 
-@pytest.mark.parametrize("kind", ["dense", "narrow"])
+@pytest.mark.parametrize("kind", ["dense", "narrow", "carrying"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_mini_batches_of_graphs(variant, kind):
     """The same graphs in the same order: the same training."""
-    task = collated(kind)
+    task = carrying(collated("dense")) if kind == "carrying" else collated(kind)
     text, recipe = source(architecture(*VARIANTS[variant]), task), Recipe("sgd", lr=0.02, epochs=6, batch_size=7)
     runs = []
     for ready in (task, prepare(task)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -25,7 +27,7 @@ WAYS = [pytest.param("neighbours", marks=needs_sampler), pytest.param("clusters"
 
 def portioned(task: Task, way: str, parts: int, views: int = 1) -> Task:
     def cut(batch: Batch) -> Batch:
-        values = (batch.x, batch.edge_index, batch.y, batch.index)
+        values = (batch.x, batch.edge_index, batch.y, batch.index, None, batch.edge_weight, batch.edge_attr)
         return Portioned(*values, task=task, cutter=Cutter(batch, way, 2), parts=parts, views=views)
 
     return Task(**task.describe(), train=(cut(task.train[0]),), valid=(cut(task.valid[0]),), test=task.test)
@@ -74,6 +76,24 @@ def test_random_parts_keep_every_edge_within_them():
         expected = task.train[0].edge_index[:, inside]
         got = number[batch.edge_index].long()
         assert sorted(expected.T.tolist()) == sorted(got.T.tolist())
+
+
+@pytest.mark.parametrize("views", [1, 3])
+@pytest.mark.parametrize("way", WAYS)
+def test_what_edges_carry_stays_with_them(way, views):
+    """Each edge says in its weight and in its features between which nodes it is."""
+    task = numbered(large(600))
+    number = task.train[0].edge_index[0] * 600 + task.train[0].edge_index[1]
+
+    def change(batch: Batch) -> Batch:
+        return replace(batch, edge_weight=number.float(), edge_attr=number[:, None].float())
+
+    task = replace(task.map(change), edge_weights=True, edge_features=1)
+    cut = portioned(task, way, 4, views)
+    for batch in [*epoch(cut), *chunks(cut, "valid")]:
+        ends = (plain(batch.x)[:, 0].long() - 1)[batch.edge_index]
+        assert torch.equal(batch.edge_weight, (ends[0] * 600 + ends[1]).float())
+        assert torch.equal(batch.edge_attr[:, 0], batch.edge_weight)
 
 
 @pytest.mark.parametrize("way", WAYS)
