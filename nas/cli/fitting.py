@@ -52,8 +52,11 @@ def fit(seconds: float, name: str | None, to: str | None, runs: str | None, as_j
         raise BadInput(f"there is a run {name!r} already; choose another --name, or go on with nas resume {name}")
     with working("reading the data"):
         from nas.api.searching import default_name, run_new
+        from nas.export.files import check_folder
         from nas.study.automatic import automatic_plan
 
+        if to is not None:
+            check_folder(Path(to))
         plan, why = automatic_plan(seconds, given)
     for reason in why:
         stderr().print(f"automatic: {reason}", markup=False)
@@ -74,12 +77,13 @@ def fit(seconds: float, name: str | None, to: str | None, runs: str | None, as_j
 @click.option(
     "--pairs",
     type=click.Path(exists=True, dir_okay=False),
-    help="CSV file with the columns source and target, where links are predicted.",
+    help="CSV file with the columns source and target, where links are predicted: ids of nodes, or their numbers where "
+    "they have no ids.",
 )
 @click.option("--out", type=click.Path(dir_okay=False), help="CSV file to write; without it they are printed.")
 @click.option("--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]")
 def predict(export: str, data: str, pairs: str | None, out: str | None, data_root: str | None) -> None:
-    """Predict with an exported model: classes and probabilities, or values, as CSV.
+    """Predict with an exported model: a CSV table of classes and probabilities, or values.
 
     EXPORT is a folder that nas export or nas fit wrote. Its model.py is Python and is run as such: name only exports
     that you trust.
@@ -94,14 +98,16 @@ def predict(export: str, data: str, pairs: str | None, out: str | None, data_roo
     with working("reading the data"):
         import torch
 
-        from nas.data.graphs import graphs_of, side_by_side
+        from nas.data.graphs import graphs_of, ids_of, side_by_side
         from nas.export.predict import lines, load_model, prepare, read_pairs
 
         graphs = graphs_of(data, data_root)
+        ids = ids_of(graphs, task["level"])
     try:
+        wanted = None if pairs is None else read_pairs(pairs, ids)
+        arguments = prepare(side_by_side(graphs, task["level"]), task, wanted)
         with torch.no_grad():
-            arguments = prepare(side_by_side(graphs, task["level"]), task, None if pairs is None else read_pairs(pairs))
-            rows = lines(load_model(folder)(*arguments), task)
+            rows = lines(load_model(folder)(*arguments), task, arguments, ids)
     except SystemExit as error:  # as predict.py of the export says it
         raise BadInput(str(error)) from None
     except OSError as error:

@@ -34,6 +34,14 @@ def graphs_of(data: Any, root: Any = None) -> list[Data]:
     raise BadInput(f"there is no graph in {type(data).__name__}; give a torch_geometric Data, a list, a name or a path")
 
 
+def ids_of(graphs: list[Data], level: str) -> list[str] | None:
+    """What the data call the items that are predicted on, or the nodes of links; None where they have numbers alone."""
+    if level == "graph":
+        named = [getattr(graph, "id", None) for graph in graphs]
+        return None if None in named else [str(one) for one in named]
+    return getattr(graphs[0], "ids", None) if len(graphs) == 1 else None
+
+
 def side_by_side(graphs: list[Data], level: str) -> Any:
     """One graph as it is, where its nodes or links are meant; several, and all where graphs are, as one batch."""
     return graphs[0] if len(graphs) == 1 and level != "graph" else Batch.from_data_list(graphs)

@@ -27,6 +27,7 @@ from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 
 PROGRAM, FEATURES = "model.pt2", "features.py"
+NAMES = ("model.py", "weights.safetensors", "architecture.json", "predict.py", FEATURES, PROGRAM)
 
 
 def export(
@@ -56,9 +57,7 @@ def export(
         BadInput: if ``to`` is a file, or a folder with something else in it.
         RunError: if the folder cannot be written.
     """
-    names = ("model.py", "weights.safetensors", "architecture.json", "predict.py", FEATURES, PROGRAM)
-    if to.exists() and (not to.is_dir() or not {p.name for p in to.iterdir()} <= {*names, "__pycache__"}):
-        raise BadInput(f"{to} exists and is not an earlier export; choose another folder with --to")
+    check_folder(to)
     text = source(architecture, task)
     model = load(text)()
     model.load_state_dict(dict(state))
@@ -91,7 +90,17 @@ def export(
         raise BadInput(f"{error.filename} is a file where the export to {to} needs a folder") from error
     except OSError as error:
         raise RunError(f"the export to {to} failed: {error.strerror or error}") from error
-    return [to / name for name in names if (to / name).exists()]
+    return [to / name for name in NAMES if (to / name).exists()]
+
+
+def check_folder(to: Path) -> None:
+    """Refuse a folder that an export must not be written to.
+
+    Raises:
+        BadInput: if it is a file, or has something else in it.
+    """
+    if to.exists() and (not to.is_dir() or not {p.name for p in to.iterdir()} <= {*NAMES, "__pycache__"}):
+        raise BadInput(f"{to} exists and is not an earlier export; choose another folder with --to")
 
 
 def _makes_features(task: Task) -> bool:

@@ -254,15 +254,29 @@ def read_graph(path: str | Path) -> Any:
     return graph
 
 
-def read_pairs(path: str | Path) -> Tensor:
-    """``[2, links]`` from a CSV file with the columns ``source`` and ``target``."""
+def read_pairs(path: str | Path, ids: Any = None) -> Tensor:
+    """``[2, links]`` from a CSV file with the columns ``source`` and ``target``.
+
+    Args:
+        ids: of the nodes in their order, by which the file names them; else it has their numbers.
+    """
+    number: Any = int if ids is None else {str(one): place for place, one in enumerate(ids)}.__getitem__
+    named = "numbers of nodes" if ids is None else "ids of nodes"
+    rows, line = list[list[int]](), 1
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = [(int(row["source"]), int(row["target"])) for row in csv.DictReader(file)]
+            table = csv.DictReader(file)
+            if not {"source", "target"} <= {*(table.fieldnames or ())}:
+                raise SystemExit(f"{path} must have the columns source and target with {named}")
+            for row in table:
+                line = table.line_num
+                rows.append([number(row[end]) for end in ("source", "target")])
     except OSError as error:
         raise SystemExit(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise SystemExit(f"{path} is no text in UTF-8") from None
     except (KeyError, TypeError, ValueError):
-        raise SystemExit(f"{path} must have the columns source and target with numbers of nodes") from None
+        raise SystemExit(f"{path}, line {line}: source and target must be {named}") from None
     return torch.tensor(rows, dtype=torch.long).reshape(-1, 2).t().contiguous()
 
 
@@ -275,14 +289,26 @@ def table(scores: Tensor, task: dict[str, Any]) -> tuple[list[str], list[list[An
         return ["prediction", *(f"probability_{name}" for name in names)], rows
     kind = "probability" if task["target"] == "multilabel" else "value"
     shown = scores.sigmoid() if task["target"] == "multilabel" else scores
-    return [f"{kind}_{name}" for name in names], shown.tolist()
+    alone = task["outputs"] == 1 and not task.get("classes")
+    return [kind] if alone else [f"{kind}_{name}" for name in names], shown.tolist()
 
 
-def lines(scores: Tensor, task: dict[str, Any], ids: Any = None) -> list[list[Any]]:
-    """The table to write, heading first; each row begins with the number of the item, or its id."""
+def lines(scores: Tensor, task: dict[str, Any], arguments: tuple[Tensor, ...], ids: Any = None) -> list[list[Any]]:
+    """The table to write, heading first; each row begins with the number of the item, links with those of both nodes.
+
+    Args:
+        arguments: of the network, as ``prepare`` returns them.
+        ids: of the items, or for links of the nodes, in place of numbers.
+    """
     columns, rows = table(scores, task)
     shown = [[f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in rows]
-    return [[task["level"], *columns], *([i, *row] for i, row in zip(ids or range(len(rows)), shown, strict=True))]
+    called = (lambda number: number) if ids is None else ids.__getitem__
+    if task["level"] == "link":
+        items = arguments[task["inputs"].index("edge_label_index")].t().tolist()
+    else:
+        items = [[number] for number in range(len(rows))]
+    begin = ["source", "target"] if task["level"] == "link" else [task["level"]]
+    return [[*begin, *columns], *([*map(called, item), *row] for item, row in zip(items, shown, strict=True))]
 
 
 def main() -> None:
@@ -295,14 +321,17 @@ def main() -> None:
     options = parser.parse_args()
     task = json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))["task"]
     pairs = None if options.pairs is None else read_pairs(options.pairs)
+    arguments = prepare(read_graph(options.graph), task, pairs)
     with torch.no_grad():
-        scores = load_model(int8=options.int8)(*prepare(read_graph(options.graph), task, pairs))
-    made = lines(scores, task)
+        made = lines(load_model(int8=options.int8)(*arguments), task, arguments)
     if options.out is None:
         csv.writer(sys.stdout).writerows(made)
         return
-    with open(options.out, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(made)
+    try:
+        with open(options.out, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(made)
+    except OSError as error:
+        raise SystemExit(f"{options.out} cannot be written: {error.strerror or error}") from None
     print(f"{len(made) - 1} predictions written to {options.out}")
 
 

@@ -106,6 +106,7 @@ def _single(nodes: Table, edges: Table, notes: list[str]) -> Data:
             data[key] = mask
     if y is not None:
         label_some(data, y.labelled, notes)
+    data.ids = list(ids)
     return data
 
 
@@ -140,6 +141,8 @@ def _several(nodes: Table, edges: Table, graphs: Table | None, notes: list[str])
             graph.y = y.y[i : i + 1]
             if y.names:
                 graph.class_names = list(y.names)
+    for graph, called in zip(parts, named, strict=True):
+        graph.id = called
     return _divided(parts, y, split, notes)
 
 

@@ -274,3 +274,84 @@ def test_help_says_what_to_give(node: Export) -> None:
     )
     assert done.returncode == 0
     assert "python predict.py graph.pt [--out predictions.csv]" in done.stdout
+
+
+# edges that carry something, and links
+
+
+def carrying(**more: Any) -> dict[str, Any]:
+    """The description of a network that takes everything, by hand."""
+    task = {"features": 5, "edge_features": 2, "transforms": (), "categories": (), "edge_categories": ()}
+    return {**task, "inputs": ["x", "edge_index", "edge_weight", "edge_attr", "edge_label_index"], **more}
+
+
+def a_carrying_graph() -> Data:
+    graph = a_graph()
+    generator = torch.Generator().manual_seed(3)
+    graph.edge_weight, graph.edge_attr = torch.rand(4, generator=generator), torch.rand(4, 2, generator=generator)
+    graph.edge_label_index = torch.tensor([[0, 5], [1, 0]])
+    return graph
+
+
+def test_what_edges_carry_goes_with_them() -> None:
+    """Loops are left out where links are predicted; what was made to go both ways carries the same both ways."""
+    graph = a_carrying_graph()
+    x, edges, weight, attr, pairs = shipped.prepare(graph, carrying())
+    keep = graph.edge_index[0] != graph.edge_index[1]
+    assert torch.equal(x, graph.x)
+    assert torch.equal(edges, graph.edge_index[:, keep])
+    assert torch.equal(weight, graph.edge_weight[keep])
+    assert torch.equal(attr, graph.edge_attr[keep])
+    assert torch.equal(pairs, graph.edge_label_index)
+    _, edges, weight, attr, _ = shipped.prepare(graph, carrying(transforms=("undirected",)))
+    there = {(int(u), int(v)): (float(w), a.tolist()) for (u, v), w, a in zip(edges.t(), weight, attr, strict=True)}
+    assert there.keys() == {(0, 1), (1, 0), (2, 3), (3, 2)}
+    assert all(there[u, v] == there[v, u] for u, v in there)
+    assert there[2, 3] == (pytest.approx(float(graph.edge_weight[2])), pytest.approx(graph.edge_attr[2].tolist()))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"edge_attr": None}, "the network takes edge_attr for each of the 4 edges; the graph has none"),
+        (
+            {"edge_attr": torch.rand(3, 2)},
+            "takes edge_attr for each of the 4 edges; the graph has some of shape [3, 2]",
+        ),
+        ({"edge_attr": torch.rand(4, 3)}, "the network takes 2 features per edge; the graph has some of shape [4, 3]"),
+        ({"edge_weight": None}, "the network takes edge_weight for each of the 4 edges; the graph has none"),
+        ({"edge_label_index": None}, "links are predicted: give the pairs of nodes as edge_label_index, or by --pairs"),
+        *(
+            ({"edge_label_index": wrong}, "the pairs to score have the shape [2, links] and name nodes 0 to 5")
+            for wrong in (
+                torch.tensor([[0], [6]]),
+                torch.tensor([[-1], [2]]),
+                torch.zeros(3, 2).long(),
+                torch.arange(4),
+            )
+        ),
+        ({"x": torch.rand(6, 4)}, "the network takes 5 features per node; the graph has x of shape [6, 4]"),
+        ({"x": None}, "the network takes 5 features per node; the graph has no x"),
+        ({"edge_index": None}, "the graph has no edge_index"),
+    ],
+)
+def test_what_a_graph_lacks_is_said(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SystemExit) as raised:
+        shipped.prepare({**a_carrying_graph().to_dict(), **change}, carrying())
+    assert message in str(raised.value.code)
+
+
+def test_no_pairs_are_none() -> None:
+    *_, pairs = shipped.prepare(a_carrying_graph(), carrying(), torch.zeros(2, 0, dtype=torch.long))
+    assert pairs.shape == (2, 0)
+
+
+def test_the_first_columns_say_which_item_it_is() -> None:
+    task = {"target": "multilabel", "outputs": 1, "level": "link", "inputs": ["x", "edge_label_index"]}
+    arguments, scores = (torch.rand(3, 2), torch.tensor([[0, 2], [1, 0]])), torch.tensor([[0.0], [100.0]])
+    heading = ["source", "target", "probability"]
+    assert shipped.lines(scores, task, arguments) == [heading, [0, 1, "0.5"], [2, 0, "1"]]
+    assert shipped.lines(scores, task, arguments, ["a", "b", "c"])[1:] == [["a", "b", "0.5"], ["c", "a", "1"]]
+    task = {"target": "regression", "outputs": 1, "level": "graph", "inputs": ["x"], "classes": ("logP",)}
+    assert shipped.lines(scores, task, arguments) == [["graph", "value_logP"], [0, "0"], [1, "100"]]
+    assert shipped.lines(scores, {**task, "classes": ()}, arguments, ["g", "h"])[:2] == [["graph", "value"], ["g", "0"]]
