@@ -29,7 +29,6 @@ from recording import append, origin, rows
 import nas
 from nas.metrics import METRICS
 from nas.study.automatic import automatic_plan
-from nas.study.confirming import confirmed_as
 from nas.training import train_seeds
 
 HERE = Path(__file__).parent
@@ -102,8 +101,9 @@ def found(data: str, way: str, seed: int, runs: str) -> dict[str, Any]:
     ).fit(question["data"])
     result, metric = model.result_, model.task_.metric
     best = result.best
-    again = [r.trial.metrics for r in confirmed_as(result.records, best.number, result.plan.space) if r.trial.values]
-    tests = [metrics[f"test_{metric}"] for metrics in again] or [best.metrics[f"test_{metric}"]]
+    again = result.confirmed_as(best.number)
+    tests = [r.trial.metrics[f"test_{metric}"] for r in (again.succeeded if again else [])]
+    tests = tests or [best.metrics[f"test_{metric}"]]
     return {
         "metric": metric,
         "trials": sum(r.evaluator == "train" for r in result.records),

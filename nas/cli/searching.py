@@ -128,7 +128,11 @@ TOP = 10
 @click.option(
     "--class-weights/--no-class-weights", default=None, help="Weigh classes by the inverse of their frequency."
 )
-@click.option("--trial-seconds", type=float, help="Limit of one training.")
+@click.option(
+    "--trial-seconds",
+    type=float,
+    help="Limit of one training, which then ends with its best epoch; 2.5 times as much for those of --confirm.",
+)
 @click.option("--max-params", type=float, metavar="N", help="What has more trainable parameters is not trained.")
 @click.option("--max-latency", type=float, metavar="SECONDS", help="Nor what takes longer for the validation split.")
 @click.option("--trial-memory", type=int, metavar="MIB", help="Limit of one training.  [default: most of what is free]")

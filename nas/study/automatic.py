@@ -16,10 +16,11 @@ from nas.study.plan import Plan, make_plan, task_of
 
 SPACE, CONTROLLER = "classic", "tpe"
 """Well tuned classic networks with their known good recipes first, and TPE, whose proposals cost next to nothing."""
-SEARCH, CONFIRM, TRAINING = 0.55, 0.2, 1 / 8
+SEARCH, CONFIRM, TRAINING = 0.45, 0.12, 1 / 8
 """Shares of the time: for the search, for training its best again with other seeds, and the most for one training.
 
-What is left is for the trainings that are still running at the end of each, for reading and for writing.
+What is left is for the trainings that are still running at the end of each, of which those with other seeds may take
+longer, for reading and for writing.
 """
 CONFIRMED = 8
 WORKERS, WORTH_WORKERS = 4, 40.0
@@ -75,8 +76,10 @@ def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[s
     made |= {name: value for name, value in given.items() if value is not None}
     parts = [f"{SEARCH:.0%} of {seconds:g} s are for the search"]
     if made.get("confirm"):
-        parts.append(f"{CONFIRM:.0%} for training its best {made['confirm']} again with other seeds")
-    parts.append(f"{made['trial_seconds']:.3g} s at the most for one training")
+        parts.append(
+            f"{CONFIRM:.0%} for training its best {made['confirm']} again with other seeds, for longer where it helps"
+        )
+    parts.append(f"{made['trial_seconds']:.3g} s at the most for one training of the search")
     why.append(", ".join(parts))
     if space == SPACE and made["known_first"]:
         why.append("the space is that of well tuned classic networks, whose published recipes are trained first")

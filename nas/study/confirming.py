@@ -16,6 +16,9 @@ from typing import Any
 from nas.searchspace.space import Space
 from nas.study.records import AGAIN, Record, finished, ranked, searched
 
+LONGER = 2.5
+"""How many times the limit of a training such a one may take: they are few, and one of them is the network to take."""
+
 
 @dataclass(frozen=True)
 class Confirmed:

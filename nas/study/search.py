@@ -21,7 +21,7 @@ from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import WARM_UP, Settings, proxy_of
-from nas.study.confirming import contestants, missing, trainings
+from nas.study.confirming import LONGER, contestants, missing, trainings
 from nas.study.costs import Costs, known
 from nas.study.fidelity import bracket, rungs
 from nas.study.finals import finalists, untrained
@@ -271,7 +271,7 @@ class Search:
             every = every or pace(recipe.epochs)  # that of the whole training: looking at each epoch would cost more
             recipe = replace(recipe, epochs=min(recipe.epochs, settings.warm_up or WARM_UP))
         number = len(self.records) + len(self._running) - 1  # with itself; its own number if it is the next to finish
-        again = proposal.evaluator == AGAIN
+        again, limit = proposal.evaluator == AGAIN, settings.trial_seconds
         fidelity = "full" if again else settings.fidelity
         proposal.bracket = bracket(fidelity, number, recipe.epochs)
         text, proxy = source(proposal.architecture, self.task), proxy_of(proposal.evaluator)
@@ -284,7 +284,7 @@ class Search:
             metrics=self._metrics,
             device=self._device,
             class_weights=settings.class_weights,
-            seconds=settings.trial_seconds,
+            seconds=limit * LONGER if again and limit is not None else limit,
             memory=settings.trial_memory or self._memory,
             weights=None if proposal.weights is None else str(proposal.weights),
             validate_every=every,

@@ -101,7 +101,7 @@ def test_why_says_what_was_chosen_and_nothing_else() -> None:
     assert "published recipes are trained first" in why[-1]
     given = {"workers": 1, "known_first": False, "confirm": 0, "trial_seconds": 3.0}
     (only,) = automatic(load(graph()), 100, "cpu", 2, given).why
-    assert only.endswith("are for the search, 3 s at the most for one training")
+    assert only.endswith("are for the search, 3 s at the most for one training of the search")
 
 
 def test_the_choice_is_recorded_and_a_stopped_run_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
