@@ -5,7 +5,9 @@ What is counted follows from the network's steps and the graph alone:
 - every value that is stored, ``width`` numbers a row. Activations, dropout, normalisations and rounding are computed
   where a value is made, so a value that only such steps read is not stored itself, but in their place what they make;
 - what nodes send inside an operator, with the bits of messages;
-- the coefficients of edges, one for each head, with the bits of attention; self-loops that an operator adds count too.
+- the coefficients of edges, one for each head, with the bits of attention; self-loops that an operator adds count too;
+- what features of edges become, as wide as what nodes send;
+- what a decoder computes of nodes or pairs before the last map.
 
 The network's input does not count, however it is rounded, nor what an operator of the user's own computes inside. Where
 nothing says how many bits a number has, it has 32.
@@ -19,6 +21,7 @@ from typing import Any
 
 from nas.searchspace.layers.quantised import described
 from nas.searchspace.network import Step, Value
+from nas.searchspace.operators import OPERATORS
 from nas.searchspace.source import trace
 from nas.searchspace.task import Batch, Split, Task
 
@@ -69,6 +72,14 @@ SENT: dict[str, Callable[[int, int, Mapping[str, Any]], Sent]] = {
 """By operator, from inputs, outputs and settings; the others send what came in as it is, or nothing."""
 
 
+DECODED: dict[str, Callable[[int, int], dict[str, int]]] = {
+    "bilinear": lambda width, outputs: {"nodes": width * outputs},
+    "mlp": lambda width, outputs: {"items": width},
+    "ncn": lambda width, outputs: {"items": 2 * width},
+}
+"""By decoder, from the width of an embedding and the scores of a pair to the numbers that it holds."""
+
+
 @dataclass(frozen=True)
 class Buffer:
     """Something that a forward pass stores.
@@ -77,18 +88,18 @@ class Buffer:
         what: in words.
         nodes: bits for each node.
         edges: bits for each edge.
-        graphs: bits for each graph.
+        items: bits for each graph or pair that is scored.
     """
 
     what: str
     nodes: int = 0
     edges: int = 0
-    graphs: int = 0
+    items: int = 0
 
     def bytes(self, batch: Batch) -> int:
         """Of one forward pass over the batch."""
-        graphs = len(batch.y) if batch.batch is not None else 0
-        bits = self.nodes * batch.x.size(0) + self.edges * batch.edge_index.size(1) + self.graphs * graphs
+        items = 0 if batch.batch is None and batch.edge_label_index is None else len(batch.y)
+        bits = self.nodes * batch.x.size(0) + self.edges * batch.edge_index.size(1) + self.items * items
         return -(-bits // 8)
 
 
@@ -110,10 +121,13 @@ def buffers(architecture: Any, task: Task) -> list[Buffer]:
             given.add(step.output.number)
             continue
         if step.kind == "operator":
-            found += _inside(step, step.inputs[0].number in given)
+            found += _inside(step, step.inputs[0].number in given, task.edge_features > 0)
+        if step.name in DECODED and step.kind == "decoder":
+            numbers = DECODED[step.name](step.inputs[0].width, step.output.width)
+            found.append(Buffer(f"{step.label}: inside", **{of: n * bits_of("float") for of, n in numbers.items()}))
         if step.output.number in held:
             bits = step.output.width * max(bits_of(value.format) for value in held[step.output.number])
-            found.append(Buffer(step.label, **{"graphs" if step.output.pooled else "nodes": bits}))
+            found.append(Buffer(step.label, **{"items" if step.output.pooled else "nodes": bits}))
     return found
 
 
@@ -128,13 +142,21 @@ def bits_of(format: str) -> int:
     return described(format)[1]
 
 
-def _inside(step: Step, given: bool) -> list[Buffer]:
-    """What an operator holds between nodes; ``given`` says that the network's input comes in."""
+def _inside(step: Step, given: bool, edges: bool) -> list[Buffer]:
+    """What an operator holds between nodes.
+
+    Args:
+        given: whether the network's input comes in.
+        edges: whether edges have features.
+    """
+    edges = edges and OPERATORS[step.name or ""].attributed is not None
     if step.name not in SENT:
-        return []
+        return [Buffer(f"{step.label}: edges", edges=step.inputs[0].width * bits_of("float"))] if edges else []
     sent = SENT[step.name](step.inputs[0].width, step.output.width, dict(step.settings))
     messages, attention = step.precision.messages, step.precision.attention if sent.rounded else "float"
     found = list[Buffer]()
+    if edges:
+        found.append(Buffer(f"{step.label}: edges", edges=sent.width * bits_of("float")))
     if sent.made or (messages != "float" and not given):
         found.append(Buffer(f"{step.label}: messages", nodes=sent.width * bits_of(messages)))
     if sent.coefficients:

@@ -269,7 +269,7 @@ class Network:
         call = f"self.{attribute}({{0}}, {', '.join(row.reads)})"
         label = f"{self._decoder} decoder"
         out = self._step("decoder", label, (x,), self.outputs, call, attribute, construct, self._decoder)
-        return replace(out, pooled=True, scores=True)
+        return replace(out, scores=True)
 
     def _step(
         self,
@@ -284,7 +284,7 @@ class Network:
         settings: tuple[tuple[str, Any], ...] = (),
         precision: Precision = FLOAT,
     ) -> Value:
-        pooled = kind == "readout" or any(value.pooled for value in inputs)
+        pooled = kind in ("readout", "decoder") or any(value.pooled for value in inputs)
         output = Value(self._values, width, pooled)
         self._values += 1
         comment, self._comment = self._comment, None

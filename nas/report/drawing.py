@@ -34,7 +34,8 @@ font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-
 .nas-drawing .edge{fill:none;stroke:var(--n-line);stroke-width:1.4}
 .nas-drawing .tip{fill:var(--n-line)}
 .nas-drawing rect{fill:var(--n-paper);stroke:var(--n-edge)}
-.nas-drawing .operator rect.box,.nas-drawing .readout rect.box{fill:var(--n-operator);stroke:var(--n-operator-edge)}
+.nas-drawing .operator rect.box,.nas-drawing .readout rect.box,.nas-drawing .decoder rect.box{fill:var(--n-operator);
+stroke:var(--n-operator-edge)}
 .nas-drawing .joint rect.box,.nas-drawing .end rect.box{fill:var(--n-joint)}
 .nas-drawing .tag text{fill:var(--n-muted);font-size:10.5px;font-variant-numeric:tabular-nums}
 """.replace("\n", "")
@@ -129,7 +130,7 @@ def _joins(step: Step, box: Box, readers: Counter[int]) -> bool:
 
 def _weight(kind: str) -> int:
     """What a box of several steps is coloured as: the first of these that it holds."""
-    order = ("readout", "operator", "joint", "add", "concat", "linear", *SMALL)
+    order = ("readout", "decoder", "operator", "joint", "add", "concat", "linear", *SMALL)
     return order.index(kind) if kind in order else len(order)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ LINKS = EDGES.size(1)
 BATCH = Batch(torch.rand(NODES, 5), EDGES, torch.zeros(NODES, dtype=torch.long))
 GRAPHS = Batch(BATCH.x, EDGES, torch.zeros(2, dtype=torch.long), batch=torch.arange(NODES) // 5)
 NODE = Task("t", "node", "multiclass", 5, 3, "accuracy", "", "", valid=(BATCH,))
+LINKED = Batch(BATCH.x, EDGES, torch.zeros(7, 1), edge_label_index=torch.zeros(2, 7, dtype=torch.long))
+LINK = Task("t", "link", "multilabel", 5, 1, "roc-auc", "", "", valid=(LINKED,))
 GRAPH = Task("t", "graph", "multiclass", 5, 3, "accuracy", "", "", valid=(GRAPHS,))
 
 
@@ -39,7 +42,7 @@ def built(build: Any) -> Any:
 
 
 def found(build: Any, task: Task = NODE) -> list[tuple[int, int, int]]:
-    return [(b.nodes, b.edges, b.graphs) for b in buffers(built(build), task)]
+    return [(b.nodes, b.edges, b.items) for b in buffers(built(build), task)]
 
 
 def test_by_hand() -> None:
@@ -71,6 +74,29 @@ def test_after_the_readout_rows_are_graphs() -> None:
 
     assert found(build, GRAPH)[-3:] == [(0, 0, 6 * 32), (0, 0, 200 * 32), (0, 0, 3 * 32)]
     assert largest(built(build), GRAPH) == 2 * 200 * 4
+
+
+def test_after_the_decoder_rows_are_pairs() -> None:
+    inside = {"dot": [], "bilinear": [(6 * 32, 0, 0)], "mlp": [(0, 0, 6 * 32)], "ncn": [(0, 0, 12 * 32)]}
+    for decoder, expected in inside.items():
+        made = built(lambda net: net.linear(net.x, 6))
+        object.__setattr__(made, "decoder", decoder)
+        rows = [(b.nodes, b.edges, b.items) for b in buffers(made, LINK)]
+        embedded = [(6 * 32, 0, 0)] * (2 if decoder == "dot" else 1)
+        assert rows == [*embedded, *expected, (0, 0, 32)]
+        assert largest(made, LINK) == max(NODES * 6, expected[0][2] // 32 * 7 if expected else 0) * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [("gin", 6), ("gat", 8), ("aggregate", 6), ("attention", 8), ("sage", None)]
+)
+def test_features_of_edges_become_as_wide_as_what_is_sent(name: str, width: int | None) -> None:
+    def build(net: Network) -> Value:
+        return net.operator(name, net.linear(net.x, 6), 6 if name == "aggregate" else 8)
+
+    made = buffers(built(build), replace(NODE, edge_features=4))
+    assert [b.edges for b in made if b.what.endswith(": edges")] == ([] if width is None else [width * 32])
+    assert not [b for b in buffers(built(build), replace(NODE, edge_weights=True)) if b.what.endswith(": edges")]
 
 
 def test_fewer_bits_are_smaller_buffers() -> None:

@@ -153,7 +153,8 @@ def _hops(model: torch.nn.Module, task: Task, batch: Batch) -> int:
     x = torch.ones(FARTHEST + 1, batch.x.size(1), device=batch.x.device)
     x[-1] = torch.nan
     ahead = torch.arange(FARTHEST, device=x.device)
-    path = Batch(x, torch.stack([ahead + 1, ahead]), batch.y[:0])
+    weight, attr = torch.ones(FARTHEST, device=x.device), torch.ones(FARTHEST, task.edge_features, device=x.device)
+    path = Batch(x, torch.stack([ahead + 1, ahead]), batch.y[:0], edge_weight=weight, edge_attr=attr)
     model.eval()
     with torch.no_grad():
         out = model(*path.arguments(task.inputs))

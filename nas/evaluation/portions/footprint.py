@@ -96,14 +96,17 @@ def _measured(model: torch.nn.Module, task: Task, batch: Batch, nodes: int, edge
 
 
 def _random(task: Task, batch: Batch, nodes: int, edges: int) -> Batch:
-    """A random graph with rows of the batch's features and its share of scored nodes."""
+    """A random graph with rows of the batch's features, of nodes and edges, and its share of scored nodes."""
     generator = torch.Generator().manual_seed(0)
     device = batch.x.device
     rows = torch.randint(batch.x.size(0), (nodes,), generator=generator).to(device)
     edge_index = torch.randint(nodes, (2, edges), generator=generator).to(device)
     scored = torch.arange(max(1, nodes * len(batch.y) // batch.x.size(0)), device=device)
     y = batch.y[scored.remainder(len(batch.y))]
-    small = Batch(plain(batch.x)[rows], edge_index, y, index=scored)
+    like = torch.randint(batch.edge_index.size(1), (edges,), generator=generator).to(device)
+    weight = None if batch.edge_weight is None else batch.edge_weight[like]
+    attr = None if batch.edge_attr is None else batch.edge_attr[like]
+    small = Batch(plain(batch.x)[rows], edge_index, y, index=scored, edge_weight=weight, edge_attr=attr)
     if not isinstance(batch.edge_index, Edges):
         return small
     return prepare(replace(task, train=(small,), valid=(), test=())).train[0]

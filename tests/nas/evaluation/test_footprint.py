@@ -12,6 +12,7 @@ from torch_geometric.data import Data
 from nas.data import load
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
+from nas.evaluation.portions.fitting import _hops
 from nas.evaluation.portions.footprint import _allocated, crude, footprint
 from nas.evaluation.train import predict
 from nas.metrics import loss
@@ -45,6 +46,20 @@ def step(model: Any, task: Task) -> int:
         made[0].backward()
 
     return _allocated(run, batch)[0]
+
+
+@pytest.mark.parametrize("conv", ["gat", "cheb"])
+def test_edges_that_carry_something_are_estimated_too(conv):
+    task = large(600)
+    edges = task.train[0].edge_index.size(1)
+    task = replace(
+        task.map(lambda batch: replace(batch, edge_weight=torch.ones(edges), edge_attr=torch.ones(edges, 30))),
+        edge_weights=True,
+        edge_features=30,
+    )
+    model = network(task, conv)
+    assert footprint(model, task, task.train[0]).step(600, edges) > 4 * edges
+    assert _hops(model, task, task.train[0]) == 1
 
 
 @pytest.mark.parametrize("prepared", [True, False])

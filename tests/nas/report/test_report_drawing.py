@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nas.report.drawing import draw
 from nas.report.layout import TALLEST, place
+from nas.searchspace.elements import DECODERS
 from nas.searchspace.errors import BadInput
 from nas.searchspace.language import architecture, choice
 from nas.searchspace.source import trace
@@ -43,6 +44,17 @@ def test_a_chain_is_one_box_per_layer(task):
     svg = draw(a, task)
     assert svg.count('class="box"') == 4  # features, two layers, scores
     assert svg.count('class="edge"') == 3
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_decoder_has_a_box_of_its_own(task, decoder):
+    links = replace(task, level="link", target="multilabel", outputs=1)
+    a = find("agnn").for_task(links).sample(random.Random(2))
+    svg = draw(replace(a, decoder=decoder), links)
+    assert '<g class="decoder">' in svg
+    assert f"{decoder} decoder" in _texts(svg)
+    assert "label scores per link" in _texts(svg)
+    assert svg.count('class="box"') == 5  # features, two layers, decoder with its map, scores
 
 
 def test_branches_meet_in_a_concatenation(task):
