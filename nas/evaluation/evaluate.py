@@ -80,7 +80,7 @@ def _over_folds(job: Job, folds: Sequence[Task]) -> Outcome:
             key = f"{split}_{job.metrics[0]}"
             metrics[f"fold_{number}_{key}"] = outcome.metrics[key]
     seconds = metrics["seconds"] = sum(o.metrics["seconds"] for o in outcomes)
-    return replace(first, metrics=metrics, seconds=seconds)
+    return replace(first, metrics=metrics, seconds=seconds, stopped=any(o.stopped for o in outcomes))
 
 
 def _measured(
