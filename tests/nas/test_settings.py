@@ -34,6 +34,11 @@ BAD: list[tuple[str, Any, str]] = [
                    "choose")),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
+    *((name, value, f"{name} must be true or false; got") for name in ("known_first",) for value in (1, "yes", None)),
+    ("confirm", -1, "confirm must be at least 0; got -1"),
+    ("confirm", 1.5, "confirm must be a whole number; got 1.5"),
+    ("confirm_seconds", 5.0, "confirm_seconds limits how long the best are trained again; give confirm too"),
+    ("confirm_seconds", -1.0, "confirm_seconds must be"),
     ("task", "nodes", "unknown task 'nodes'; did you mean 'node'\\? known: auto, graph, link, node"),
     ("choose", "posteriori", "unknown choose 'posteriori'; did you mean 'posterior'\\? known: best, posterior"),
     ("evaluator", "share", "unknown evaluator 'share'; did you mean 'shared'\\? known: proxy:NAME, shared, train"),
@@ -62,6 +67,16 @@ BAD: list[tuple[str, Any, str]] = [
 def test_a_bad_value(name, value, message):
     with pytest.raises(BadInput, match=message):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [({"evaluator": "shared"}, "evaluator shared does not train"), ({"choose": "posterior"}, "use one of the two"),
+     ({"objectives": ("accuracy", "-params")}, "confirm judges by one objective and there are several")],
+)  # fmt: skip
+def test_confirming_and_what_excludes_it(others, message):
+    with pytest.raises(BadInput, match=message):
+        Settings(confirm=4, **others)
 
 
 @pytest.mark.parametrize("fidelity", ["halving", "hyperband"])
