@@ -67,7 +67,7 @@ class Design:
         )
 
     def canonical(self, task: Task | None) -> Design:
-        """A node-level task on one graph is trained in one step, so the batch size means nothing there."""
-        if task is not None and task.level == "node":
+        """A task on the nodes or links of one graph is trained in one step, so the batch size means nothing there."""
+        if task is not None and task.level != "graph":
             return replace(self, batch_size=64)
         return self

@@ -8,6 +8,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,13 @@ def test_equation_1_of_the_design_space() -> None:
     mapped = ["linear", "norm", "dropout", "activation"]
     assert kinds == [*mapped, *mapped, "operator", "add", *mapped, "operator", "add", "linear"]
     assert [s.label for s in net.steps if s.kind == "operator"] == ["aggregate (max)"] * 2
+
+
+def test_the_batch_size_of_a_design_means_something_for_graphs_alone() -> None:
+    for task in TASKS.values():
+        space = find("design").for_task(task)
+        a = replace(space.sample(random.Random(0)), batch_size=16)
+        assert space.canonical(a).batch_size == (16 if task.level == "graph" else 64)
 
 
 def test_generated_modules_do_not_pile_up() -> None:
