@@ -96,6 +96,11 @@ class Graph:
         degree = self.structure(PLAIN).degree
         return degree.argsort(stable=True).argsort(stable=True) / max(len(degree) - 1, 1)
 
+    @property
+    def given(self) -> Tensor | None:
+        """``[edges]``, which edge of the ``edge_index`` each of the plain structure is; None if it is not known."""
+        return None
+
     def _make_structure(self, loops: str) -> Structure:
         raise NotImplementedError
 
@@ -116,6 +121,11 @@ class Whole(Graph):
         super().__init__(features)
         self.edges, self.nodes = edge_index, nodes
         self.reaches: dict[int, Any] = {}
+
+    @cached_property
+    def given(self) -> Tensor:
+        """As ``Structure.of`` sorts them."""
+        return self.edges[1].sort(stable=True).indices
 
     def _make_structure(self, loops: str) -> Structure:
         edges, itself = self.edges, torch.arange(self.nodes).expand(2, -1)

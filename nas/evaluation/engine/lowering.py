@@ -15,7 +15,7 @@ from nas.evaluation.engine.convolutions import CONVOLUTIONS
 from nas.evaluation.engine.dropout import Noise
 from nas.evaluation.engine.elementwise import ELEMENTWISE
 from nas.evaluation.engine.graph import Part, graph_of
-from nas.evaluation.engine.printed import PRINTED
+from nas.evaluation.engine.printed import CARRYING, PRINTED
 from nas.evaluation.engine.quantising import chance, quantise
 from nas.searchspace.layers.hops import FURTHER
 from nas.searchspace.layers.known import is_ours
@@ -59,6 +59,8 @@ def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:
     if kind in ELEMENTWISE:
         fast, fits = ELEMENTWISE[kind]
         return (lambda x: fast(layer, x, noise) if _here(x) else plain(layer, x)) if fits(layer) else None
+    if kind in CARRYING:
+        return partial(_carrying, CARRYING[kind], layer)
     fast, fits = LAYERS.get(kind, (None, None))
     if fast is None or not fits(layer) or not _usual(layer):
         return None
@@ -74,6 +76,16 @@ def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:
         return out
 
     return forward
+
+
+def _carrying(fast: Callable[..., Tensor], layer: Any, x: Any, edge_index: Any, *carried: Any) -> Tensor:
+    """Along edges that carry something, by ``fast`` where it is known which edge of the graph is which."""
+    graph = graph_of(edge_index)
+    if isinstance(graph, Part):
+        raise TypeError(f"{type(layer).__name__} cannot run on a part of a graph here")
+    known = graph is not None and graph.given is not None and _here(x)
+    out: Tensor = fast(layer, x, graph, *carried) if known else type(layer).forward(layer, x, edge_index, *carried)
+    return out
 
 
 def _here(x: Any) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from nas.data.collate import Offsets, gather, select
-from nas.evaluation.engine.graph import MATRICES, Edges, Graph, Whole, graph_of
+from nas.evaluation.engine.graph import MATRICES, PLAIN, Edges, Graph, Whole, graph_of
 from nas.evaluation.engine.structure import Structure
 from nas.searchspace.task import Batch
 
@@ -32,6 +34,12 @@ class Chosen(Graph):
         starts = (self._starts(begin, shift, len(edges)) for begin in (whole.start, whole.start_out))
         start, start_out = starts
         return Structure(len(self._nodes), start, source, target, start_out, target_out, order)
+
+    @cached_property
+    def given(self) -> Tensor:
+        """A graph's edges lie together as they are given, too."""
+        edges, shift, owner = self._gathered(PLAIN)
+        return self._whole.given.index_select(0, edges) - shift.index_select(0, owner)
 
     def _make_values(self, name: str) -> Tensor:
         return self._whole.values(name).index_select(0, self._gathered(MATRICES[name][0])[0])

@@ -11,7 +11,7 @@ from torch import Tensor
 from nas.evaluation.engine.attention import by_head
 from nas.evaluation.engine.dropout import Noise, dropped
 from nas.evaluation.engine.features import plain
-from nas.evaluation.engine.graph import LOOPED, WITH_ITSELF, Graph
+from nas.evaluation.engine.graph import LOOPED, PLAIN, WITH_ITSELF, Graph
 from nas.evaluation.engine.products import (
     at_sources,
     at_targets,
@@ -19,11 +19,13 @@ from nas.evaluation.engine.products import (
     highest,
     propagate,
     softmax,
+    summed,
     tanh,
+    top,
     weighted_sum,
 )
 from nas.evaluation.engine.structure import Structure
-from nas.searchspace.layers.aggregate import Aggregate
+from nas.searchspace.layers.aggregate import Aggregate, EdgeAggregate
 from nas.searchspace.layers.attention import AttentionConv
 
 
@@ -35,6 +37,24 @@ def aggregate(layer: Aggregate, x: Tensor, graph: Graph, noise: Noise) -> Tensor
     if x is graph.features and x is plain(x):
         return graph.propagated(matrix)
     return propagate(graph.matrix(matrix), plain(x))
+
+
+def edge_aggregate(
+    layer: EdgeAggregate, x: Tensor, graph: Graph, edge_weight: Tensor | None = None, edge_attr: Tensor | None = None
+) -> Tensor:
+    """``EdgeAggregate`` by sums over edges that are sorted by target."""
+    structure, given, x = graph.structure(PLAIN), graph.given, plain(x)
+    assert given is not None
+    sent = at_sources(structure, x)
+    if layer.edge is not None:
+        assert edge_attr is not None
+        sent = torch.relu(sent + layer.edge(edge_attr.index_select(0, given)))
+    if edge_weight is not None:
+        sent = sent * edge_weight.index_select(0, given).unsqueeze(1)
+    if layer.aggr == "max":
+        return top(structure, sent, x)
+    out = summed(structure, sent) + x
+    return out / (structure.degree + 1).unsqueeze(1) if layer.aggr == "mean" else out
 
 
 def attention_conv(layer: AttentionConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
@@ -90,3 +110,5 @@ PRINTED: dict[type, tuple[Any, Any]] = {
     AttentionConv: (attention_conv, lambda m: True),
 }
 """Layer to its forward pass, and to what it asks of the layer."""
+CARRYING: dict[type, Any] = {EdgeAggregate: edge_aggregate}
+"""Layer to its forward pass along edges that carry something, where it is known which edge is which."""

@@ -135,6 +135,37 @@ class _Highest(torch.autograd.Function):
         return grad_values, torch.cat(columns, dim=1) if wanted_x else None, None
 
 
+class _Summed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, structure: Structure) -> Tensor:
+        ctx.structure = structure
+        return product(structure.into, rows)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return grads[0].index_select(0, ctx.structure.target), None
+
+
+class _Top(torch.autograd.Function):
+    """Where several hold the maximum they share its gradient, as ``torch.scatter_reduce`` has it."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, x: Tensor, structure: Structure) -> Tensor:
+        arrived: Tensor = torch.sparse.mm(structure.into, rows.contiguous(), "amax")
+        out = torch.maximum(arrived, x).where((structure.degree > 0).unsqueeze(1), x)
+        ctx.structure = structure
+        ctx.save_for_backward(rows, x, out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (rows, x, out), structure = ctx.saved_tensors, ctx.structure
+        held = rows.eq(out.index_select(0, structure.target)).view(torch.int8).to(x.dtype)
+        itself = x.eq(out).view(torch.int8).to(x.dtype)
+        share = grads[0] / (product(structure.into, held) + itself)
+        return held.mul_(share.index_select(0, structure.target)), itself.mul_(share), None
+
+
 class _Tanh(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -187,6 +218,18 @@ def at_sources(structure: Structure, x: Tensor) -> Tensor:
 def highest(structure: Structure, x: Tensor, values: Tensor | None = None) -> Tensor:
     """Row i is the largest ``values[e] * x[source(e)]`` over the edges into i, column by column; zero without edges."""
     out: Tensor = _Highest.apply(values, x, structure)  # type: ignore[no-untyped-call]
+    return out
+
+
+def summed(structure: Structure, rows: Tensor) -> Tensor:
+    """Row i is the sum of the rows ``[edges, width]`` of the edges into i."""
+    out: Tensor = _Summed.apply(rows, structure)  # type: ignore[no-untyped-call]
+    return out
+
+
+def top(structure: Structure, rows: Tensor, x: Tensor) -> Tensor:
+    """Row i is the largest of ``x[i]`` and the rows ``[edges, width]`` of the edges into i, column by column."""
+    out: Tensor = _Top.apply(rows, x, structure)  # type: ignore[no-untyped-call]
     return out
 
 
