@@ -82,6 +82,18 @@ def test_each_seed_is_trained_as_it_would_be_alone(tried):
     assert len({stacked.metrics["valid_loss"] for stacked in together}) == len(SEEDS)
 
 
+@pytest.mark.parametrize("tried", ["gcn", "gat", "transformer", "gin", "aggregate", "attention cos max"])
+def test_each_seed_hears_of_what_edges_carry(tried):
+    (name, settings), made = OPERATORS_TRIED[tried], graph()
+    edges = made.edge_index.size(1)
+    made.edge_weight, made.edge_attr = torch.arange(edges) % 3 + 0.5, torch.arange(2.0 * edges).view(-1, 2).sin()
+    data = load_data(made)
+    program, recipe = text(name, data, **settings), Recipe("sgd", lr=0.05, epochs=6)
+    together = train_stacked(program, data, recipe, [data.metric], SEEDS, validate_every=1)
+    for seed, stacked in zip(SEEDS, together, strict=True):
+        assert_equal(stacked, alone(program, data, recipe, seed, validate_every=1))
+
+
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("target", ["multiclass", "multilabel", "regression"])
 def test_optimisers_and_targets(optimiser, target):
