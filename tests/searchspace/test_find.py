@@ -72,7 +72,7 @@ def test_files_that_hold_no_space(tmp_path: Path, text: str, name: str, message:
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        ("agn", "unknown search space 'agn'; did you mean 'agnn'? known: agnn, classic, design, lpgnas, nasbench-graph"),
+        ("agn", "unknown search space 'agn'; did you mean 'agnn'? known: agnn, classic, design, lpgnas"),
         ("zzz", "unknown search space 'zzz'; known: agnn"),
         ("none.py:Mine", "there is no file 'none.py'; a space of your own is named as path/to/file.py:ClassName"),
         (":Mine", "there is no file '.'"),
