@@ -84,7 +84,7 @@ class Settings:
             ``random``, see ``nas.evaluation.portions.sampling``.
         precision: ``float32``, or on a GPU ``tf32`` or ``bf16``.
         class_weights: whether the loss weighs classes by the inverse of their frequency.
-        trial_seconds: limit of one training, which then ends with its best epoch; 2.5 times as much for those of
+        trial_seconds: limit of one training, which then ends with its best epoch; twice as much for those of
             ``confirm``; None means none.
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
         max_params: the most trainable parameters: what has more is not trained, and takes no place in the budget.

@@ -28,7 +28,7 @@ from nas.searchspace.errors import BadInput, RunError
 @click.option("--split", help="As in nas search.  [default: by data]")
 @click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
 @click.option("--space", help="As in nas search.  [default: classic]")
-@click.option("--controller", help="As in nas search.  [default: tpe]")
+@click.option("--controller", help="As in nas search.  [default: evolution]")
 @click.option("--seed", type=int, help="Of everything but the split.  [default: 0]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
 @click.option("--workers", type=int, help="Trainings at the same time.  [default: by machine and time]")

@@ -131,7 +131,7 @@ TOP = 10
 @click.option(
     "--trial-seconds",
     type=float,
-    help="Limit of one training, which then ends with its best epoch; 2.5 times as much for those of --confirm.",
+    help="Limit of one training, which then ends with its best epoch; twice as much for those of --confirm.",
 )
 @click.option("--max-params", type=float, metavar="N", help="What has more trainable parameters is not trained.")
 @click.option("--max-latency", type=float, metavar="SECONDS", help="Nor what takes longer for the validation split.")

@@ -95,7 +95,7 @@ def on_whole_numbers(model: Any) -> int:
     for layer in model.modules():
         if type(layer).__name__ == "Quantiser" and layer.bits <= 8 and layer.kind in ("int", "affine"):
             layer.register_forward_hook(_leave_grid)
-        for key, quantiser in layer.weights.items() if type(layer).__name__ == "Quantised" else ():
+        for key, quantiser in layer.weights.items() if type(layer).__name__.startswith("Quantised") else ():
             place, _, name = key.replace("/", ".").rpartition(".")
             linear = layer.layer.get_submodule(place)
             top = {"binary": 1, "ternary": 1, "int": 2 ** (quantiser.bits - 1) - 1}.get(quantiser.kind, 1000)

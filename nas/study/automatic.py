@@ -14,15 +14,18 @@ from nas.searchspace.task import SPLITS, Task
 from nas.settings import Settings
 from nas.study.plan import Plan, make_plan, task_of
 
-SPACE, CONTROLLER = "classic", "tpe"
-"""Well tuned classic networks with their known good recipes first, and TPE, whose proposals cost next to nothing."""
-SEARCH, CONFIRM, TRAINING = 0.45, 0.12, 1 / 8
+SPACE, CONTROLLER, OPTIONS = "classic", "evolution", {"population": 10, "sample": 4}
+"""Classic networks, known good recipes first, and from there on evolution, which changes one thing at a time: most
+networks drawn at random train slowly or badly, and a short search has no time to learn that."""
+SEVERAL = "nsga2"
+"""The controller for several objectives."""
+SEARCH, CONFIRM, TRAINING = 0.45, 0.2, 1 / 8
 """Shares of the time: for the search, for training its best again with other seeds, and the most for one training.
 
 What is left is for the trainings that are still running at the end of each, of which those with other seeds may take
 longer, for reading and for writing.
 """
-CONFIRMED = 8
+CONFIRMED = 4
 WORKERS, WORTH_WORKERS = 4, 40.0
 """The most processes on a CPU, and the seconds from which on it pays to start several."""
 FEW, FOLDS = 700, 5
@@ -57,7 +60,7 @@ def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[s
     space = given.get("space", SPACE)
     made: dict[str, Any] = {
         "space": space,
-        "controller": CONTROLLER,
+        "controller": CONTROLLER if _single(given) else SEVERAL,
         "known_first": space == SPACE,
         "seconds": SEARCH * seconds,
         "trial_seconds": max(TRAINING * seconds, 2.0),
@@ -74,6 +77,8 @@ def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[s
         made |= {"split": f"cv:{FOLDS}", "trial_seconds": made["trial_seconds"] / FOLDS}
         why.append(f"{graphs} graphs are few, so each architecture is trained {FOLDS} times, validated on other graphs")
     made |= {name: value for name, value in given.items() if value is not None}
+    if "controller" not in given and made["controller"] == CONTROLLER:
+        made["controller_options"] = OPTIONS | dict(given.get("controller_options") or {})
     parts = [f"{SEARCH:.0%} of {seconds:g} s are for the search"]
     if made.get("confirm"):
         parts.append(
@@ -90,10 +95,14 @@ def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[s
     return Automatic(made, tuple(why))
 
 
+def _single(given: Mapping[str, Any]) -> bool:
+    """Whether there is one objective."""
+    return isinstance(given.get("objectives", ""), str) or len(given["objectives"]) < 2
+
+
 def _can_confirm(given: Mapping[str, Any]) -> bool:
     """Whether what the user said leaves room for training the best again, see ``Settings``."""
-    one = isinstance(given.get("objectives", ""), str) or len(given["objectives"]) < 2
-    return one and given.get("evaluator", "train") == "train" and given.get("choose", "best") == "best"
+    return _single(given) and given.get("evaluator", "train") == "train" and given.get("choose", "best") == "best"
 
 
 def automatic_plan(seconds: float, given: Mapping[str, Any], **objects: Any) -> tuple[Plan, tuple[str, ...]]:

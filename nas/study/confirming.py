@@ -1,7 +1,7 @@
 """The best of many trainings was lucky, too: the best few are trained again with other seeds, and their means decide.
 
-Fewer and fewer architectures are trained with more and more seeds, as in successive halving: all of them with one fresh
-seed, the better half with two in all, and so on until two are left. The measurement that a search chose by does not
+Fewer and fewer architectures are trained with more and more seeds, as in successive halving: all of them with two fresh
+seeds, the better half with four in all, and so on until two are left. The measurement that a search chose by does not
 count, for it was chosen.
 """
 
@@ -16,7 +16,9 @@ from typing import Any
 from nas.searchspace.space import Space
 from nas.study.records import AGAIN, Record, finished, ranked, searched
 
-LONGER = 2.5
+FIRST = 2
+"""Fresh seeds of the first round; one says hardly more than the search did."""
+LONGER = 2.0
 """How many times the limit of a training such a one may take: they are few, and one of them is the network to take."""
 
 
@@ -49,7 +51,7 @@ class Confirmed:
 
 def rounds(count: int) -> Iterator[tuple[int, int]]:
     """How many of so many architectures, and how many fresh seeds of each, until two are left or there is one alone."""
-    keep, seeds = count, 1
+    keep, seeds = count, FIRST
     while keep > 0:
         yield keep, seeds
         if keep <= 2:

@@ -23,10 +23,18 @@ from nas.evaluation.job import Job, Outcome
 from nas.searchspace import Space
 from nas.searchspace.errors import BadInput
 from nas.settings import Settings
+from nas.study import confirming
 from nas.study.confirming import confirmed, in_confirmed_order, missing, rounds, trainings
 from nas.study.records import AGAIN, Record, searched
 from nas.study.search import Silent
 from tests.nas.toys import StopAfter, Wide, graph, search, told
+
+
+@pytest.fixture(autouse=True)
+def one_seed_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small rounds, to be counted by hand."""
+    monkeypatch.setattr(confirming, "FIRST", 1)
+
 
 DATA = graph()
 SPACE: Space[Any] = Space(Wide)
@@ -357,3 +365,10 @@ def test_the_report_says_what_was_trained_again() -> None:
     assert "6 more with other seeds" in page
     alone = run("alone", confirm=0).report().read_text(encoding="utf-8")
     assert "other seeds" not in alone
+
+
+def test_by_default_the_first_round_has_two_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert list(rounds(4)) == [(4, 2), (2, 4)]
+    assert list(rounds(1)) == [(1, 2)]
+    assert trainings(4) == 4 * 2 + 2 * 2
