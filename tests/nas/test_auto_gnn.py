@@ -20,6 +20,7 @@ from torch_geometric.data import Batch, Data
 import nas
 from nas.api.auto_gnn import AutoGNN, labelled
 from nas.searchspace.errors import BadInput, RunError
+from nas.study.automatic import TRAINING
 from nas.study.confirming import trainings
 from nas.study.records import AGAIN, searched
 from tests.nas.toys import StopAfter, Toy, graph, graphs
@@ -329,7 +330,7 @@ def test_ctrl_c_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
     with pytest.raises(NotFittedError):
         model.predict()
     settings = nas.open_run("stopped", data=graph(), space=Toy, runs=tmp_path).plan.settings
-    assert (settings.confirm, settings.workers, settings.trial_seconds) == (2, 1, 7.5)
+    assert (settings.confirm, settings.workers, settings.trial_seconds) == (2, 1, 60 * TRAINING)
     result = nas.resume("stopped", data=graph(), space=Toy, runs=tmp_path)
     assert result.complete
     whole = auto(tmp_path, name="whole").fit(graph()).result_
