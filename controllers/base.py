@@ -35,8 +35,9 @@ class Trial:
 
     The values of a stopped trial are those of its best epoch until then. They are a lower bound of what the whole
     training would have reached, and of one that was behind below those of every trial that was allowed on at the same
-    rung, so a controller may compare them like any other; telling a failure instead would put a network that is merely behind among those that
-    cannot be trained, and an extrapolated value would be a guess. Optuna's samplers see pruned trials the same way.
+    rung, so a controller may compare them like any other; telling a failure instead would put a network that is merely
+    behind among those that cannot be trained, and an extrapolated value would be a guess. Optuna's samplers see pruned
+    trials the same way.
     """
 
     number: int

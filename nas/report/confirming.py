@@ -59,9 +59,9 @@ def section(view: View) -> str:
     titles = "".join(f"<th scope='col'>{escape(head)}</th>" for head in heads)
     titles += "<th scope='col' class='words'>architecture</th>"
     return (
-        "<p class='muted small'>Means and deviations over the seeds. First come those that came furthest, among them the "
-        f"mean decides. The {escape(label(view.decisive[0]))} that the search measured is there to compare: it is the "
-        "best of many and tends to be too good.</p>"
+        "<p class='muted small'>Means and deviations over the seeds. First come those that came furthest, and of them "
+        f"the mean decides. The {escape(label(view.decisive[0]))} that the search measured is there to compare: it is "
+        "the best of many and tends to be too good.</p>"
         f"<div class='scroll'><table class='trials'><thead><tr>{titles}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

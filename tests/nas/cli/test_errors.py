@@ -20,7 +20,10 @@ Command = Callable[..., Any]
     ("arguments", "message"),
     [
         (["search", "--data", "coraa"], "unknown data set 'coraa'; did you mean 'cora'? known: actor, "),
-        (["search", "--space", "agn"], "unknown search space 'agn'; did you mean 'agnn'? known: agnn, classic, design, "),
+        (
+            ["search", "--space", "agn"],
+            "unknown search space 'agn'; did you mean 'agnn'? known: agnn, classic, design, ",
+        ),
         (["search", "--controller", "evolutoin"], "unknown controller 'evolutoin'; did you mean 'evolution'? known: "),
         (["search", "--metric", "acuracy"], "unknown metric 'acuracy'; did you mean 'accuracy'? known: "),
         (["search", "--objective", "parms"], "unknown objective 'parms'; did you mean 'params'? known: "),
