@@ -89,6 +89,8 @@ class Task:
         edge_features: width of ``edge_attr``; 0 where there is none.
         edge_weights: whether edges have an ``edge_weight``.
         classes: names of the classes, or of the yes/no questions or numbers; empty where they have none.
+        feature_names, edge_feature_names: what the columns of the graph's own ``x`` and ``edge_attr`` are called; empty
+            where they have no names.
         transforms: what was done to the raw graph and must be done to a new one: ``row-normalise``, ``undirected``,
             ``one-hot columns`` and ``one-hot edge columns`` (of the categories below), ``one-hot degree``, and the
             words of ``nas.data.encodings``.
@@ -112,6 +114,8 @@ class Task:
     edge_features: int = 0
     edge_weights: bool = False
     classes: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    edge_feature_names: tuple[str, ...] = ()
     transforms: tuple[str, ...] = ()
     categories: tuple[tuple[int, ...], ...] = ()
     edge_categories: tuple[tuple[int, ...], ...] = ()
@@ -163,7 +167,7 @@ class Task:
     def fingerprint(self) -> str:
         """A short hash that changes when the data, its splits, the target or the metric do."""
         # fields that runs of earlier versions did not have
-        tuples = ("classes", "categories", "edge_categories", "centre", "spread")
+        tuples = ("classes", "feature_names", "edge_feature_names", "categories", "edge_categories", "centre", "spread")
         later = {"edge_weights": False, **dict.fromkeys(tuples, ())}
         described = {k: v for k, v in self.describe().items() if k != "notes" and later.get(k, ...) != v}
         text = json.dumps(described, sort_keys=True)

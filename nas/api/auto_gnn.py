@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
 from nas.api.searching import data_label, default_name, label, run_new
+from nas.data.called import in_place
 from nas.data.graphs import graphs_of, side_by_side
 from nas.evaluation.train import measure
 from nas.export.predict import prepare
@@ -166,8 +167,9 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
             BadInput: if the data do not fit the network.
         """
         self._fitted()
-        graphs = graphs_of(self._data if data is None else data, self._root)
         described = {**self.task_.describe(), "inputs": self.task_.inputs}
+        graphs = graphs_of(self._data if data is None else data, self._root)
+        graphs, _ = in_place(graphs, described, "the data")
         whole = side_by_side(graphs, self.task_.level)
         try:
             wanted = None if pairs is None else torch.as_tensor(np.asarray(pairs), dtype=torch.long)

@@ -98,11 +98,14 @@ def predict(export: str, data: str, pairs: str | None, out: str | None, data_roo
     with working("reading the data"):
         import torch
 
+        from nas.data.called import in_place
         from nas.data.graphs import graphs_of, ids_of, side_by_side
         from nas.export.predict import lines, load_model, prepare, read_pairs
 
-        graphs = graphs_of(data, data_root)
+        graphs, notes = in_place(graphs_of(data, data_root), task, data)
         ids = ids_of(graphs, task["level"])
+    for note in notes:
+        stderr().print(f"note: {note}", style="yellow", markup=False)
     try:
         wanted = None if pairs is None else read_pairs(pairs, ids)
         arguments = prepare(side_by_side(graphs, task["level"]), task, wanted)

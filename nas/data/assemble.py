@@ -12,6 +12,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import is_undirected, to_undirected
 
 from nas.data import checks, splits
+from nas.data.called import names_of
 from nas.data.collate import collate, offsets, select
 from nas.data.features import node_features, one_hot_categories, parse
 from nas.data.links import divide_links
@@ -106,6 +107,7 @@ def assemble(
             edge_features=0 if first.edge_attr is None else first.edge_attr.size(1),
             edge_weights=first.edge_weight is not None,
             classes=_named(data, outputs, name),
+            **_called(data),
             transforms=(*transforms, *checked.transforms),
             categories=categories,
             edge_categories=edge_categories,
@@ -124,6 +126,17 @@ def assemble(
 def _unlabelled(data: Sequence[Data] | Mapping[str, Sequence[Data]]) -> bool:
     """Whether this is one graph without any label."""
     return not isinstance(data, Mapping) and len(data) == 1 and isinstance(data[0], Data) and data[0].y is None
+
+
+def _called(data: Sequence[Data] | Mapping[str, Sequence[Data]]) -> dict[str, tuple[str, ...]]:
+    """Names of the graphs' own features, where the graphs bring them."""
+    graphs = [graph for part in data.values() for graph in part] if isinstance(data, Mapping) else list(data)
+    found = {}
+    for key, field in (("x", "feature_names"), ("edge_attr", "edge_feature_names")):
+        value = graphs[0].get(key)
+        wide = isinstance(value, Tensor) and value.dim() == 2
+        found[field] = names_of(graphs, key, value.size(1)) if wide else ()
+    return found
 
 
 def _named(data: Sequence[Data] | Mapping[str, Sequence[Data]], outputs: int, where: str) -> tuple[str, ...]:
@@ -181,6 +194,7 @@ def _links(
         identity=identity(parts, features.exact),
         edge_features=more["edge_attr"].size(1) if "edge_attr" in more else 0,
         edge_weights="edge_weight" in more,
+        **_called(data),
         transforms=(*transforms, *ways, *features.transforms),
         notes=(*notes, *said, *found),
         train=parts["train"],

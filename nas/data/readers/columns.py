@@ -24,8 +24,10 @@ Column = NDArray[np.float32]
 Real = NDArray[np.floating[Any]]
 
 
-def features(table: Table, columns: Sequence[str], notes: list[str]) -> Tensor | None:
+def features(table: Table, columns: Sequence[str], notes: list[str], names: list[str] | None = None) -> Tensor | None:
     """``[rows, features]`` float32 of the columns, in their order; None if there are none.
+
+    What each feature is called is added to ``names``: its column, with ``=`` and the category where it stands for one.
 
     A column of text in which most values are numbers is taken for numbers with a mistake. Text that is different in
     nearly every row is a name and no category, and is left out; a note says so, and what became of categories.
@@ -36,16 +38,19 @@ def features(table: Table, columns: Sequence[str], notes: list[str]) -> Tensor |
     parts: list[Column] = []
     width = 0
     for name in columns:
-        part = _column(table, name, notes)
+        called = list[str]()
+        part = _column(table, name, notes, called)
         if part is None:
             continue
+        if names is not None:
+            names += called or [name]
         width += 1 if part.ndim == 1 else part.shape[1]
         affordable(4 * len(table) * width, f"{table.where}: {len(table):,} rows with {width:,} features or more")
         parts.append(part)
     return torch.from_numpy(np.column_stack(parts)) if parts else None
 
 
-def _column(table: Table, name: str, notes: list[str]) -> Column | None:
+def _column(table: Table, name: str, notes: list[str], called: list[str]) -> Column | None:
     values = table.frame[name]
     if pd.api.types.is_bool_dtype(values.dtype) and not values.isna().any():
         return values.to_numpy(dtype=np.float32)
@@ -67,7 +72,7 @@ def _column(table: Table, name: str, notes: list[str]) -> Column | None:
                 "make all of the column text if they are categories"
             )
         return numbers(table, name, parsed)
-    return _categories(texts.to_numpy(dtype=str), name, notes)
+    return _categories(texts.to_numpy(dtype=str), name, notes, called)
 
 
 def parse(texts: pd.Series[str]) -> Real:
@@ -90,7 +95,7 @@ def numbers(table: Table, name: str, values: Real) -> Column:
     return values.astype(np.float32)
 
 
-def _categories(texts: NDArray[np.str_], name: str, notes: list[str]) -> Column | None:
+def _categories(texts: NDArray[np.str_], name: str, notes: list[str], called: list[str]) -> Column | None:
     known = np.unique(texts[texts != ""])
     if len(known) > MOST or (len(known) > 20 and len(known) > 0.5 * len(texts)):
         notes.append(f"column {name!r} was left out: {len(known):,} texts in {len(texts):,} rows are no categories")
@@ -98,6 +103,7 @@ def _categories(texts: NDArray[np.str_], name: str, notes: list[str]) -> Column 
     if not len(known):
         notes.append(f"column {name!r} was left out: it is empty")
         return None
+    called += [f"{name}={category}" for category in known]
     shown = ", ".join(known[:4]) + (", ..." if len(known) > 4 else "")
     empty = int((texts == "").sum())
     lacking = f"; it is empty in {empty:,} rows, which have none of them" if empty else ""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Data
 
+from nas.data.called import Called
 from nas.data.readers.base import Read, name_of
 from nas.data.readers.columns import TRUTH, features
 from nas.data.readers.directions import Edges, both_ways
@@ -97,10 +98,12 @@ def _check_roles(nodes: Table, graphs: Table | None) -> None:
 def _single(nodes: Table, edges: Table, notes: list[str]) -> Data:
     """One graph, its nodes in the order of the file."""
     ids = _unique(nodes, nodes.texts("id"), "id")
-    x, y, split = _features(nodes, notes), labels(nodes, notes), split_of(nodes)
+    called = Called()
+    x, y, split = _features(nodes, notes, called), labels(nodes, notes), split_of(nodes)
     ends = [_known(edges, column, ids, nodes.where) for column in ENDS]
-    made = _edges(edges, ends, len(nodes), notes)
+    made = _edges(edges, ends, len(nodes), notes, called)
     data = Data(edge_index=made.index, num_nodes=len(nodes), **_given(x, y), **_edge_data(made))
+    called.write(data)
     if split is not None:
         for key, mask in masks(split).items():
             data[key] = mask
@@ -128,21 +131,23 @@ def _several(nodes: Table, edges: Table, graphs: Table | None, notes: list[str])
     if apart.any():
         raise BadInput(f"{edges.first(apart)}: the edge joins nodes of two graphs; edges stay within one")
     split = _graph_split(nodes, graphs, owner, len(named))
-    x, of_nodes = _features(nodes, notes), labels(nodes, notes)
+    called = Called()
+    x, of_nodes = _features(nodes, notes, called), labels(nodes, notes)
     y = None if graphs is None else labels(graphs, notes)
     if y is not None:
         for column in graphs.columns if graphs is not None else ():
             if column not in ("id", SPLIT) and not is_label(column):
                 notes.append(f"column {column!r} of {GRAPHS} is not used: graphs as a whole have no features")
-    made = _edges(edges, ends, len(nodes), notes)
+    made = _edges(edges, ends, len(nodes), notes, called)
     parts = _taken_apart(_given(x, None if y is not None else of_nodes), made, owner, len(named))
     if y is not None:
         for i, graph in enumerate(parts):
             graph.y = y.y[i : i + 1]
             if y.names:
                 graph.class_names = list(y.names)
-    for graph, called in zip(parts, named, strict=True):
-        graph.id = called
+    for graph, name in zip(parts, named, strict=True):
+        graph.id = name
+        called.write(graph)
     return _divided(parts, y, split, notes)
 
 
@@ -196,9 +201,9 @@ def _known(table: Table, column: str, ids: pd.Index, where: str, before: pd.Seri
     return np.asarray(found, dtype=np.int64)
 
 
-def _features(nodes: Table, notes: list[str]) -> Tensor | None:
+def _features(nodes: Table, notes: list[str], called: Called) -> Tensor | None:
     roles = ("id", "graph", SPLIT)
-    return features(nodes, [c for c in nodes.columns if c not in roles and not is_label(c)], notes)
+    return features(nodes, [c for c in nodes.columns if c not in roles and not is_label(c)], notes, called.nodes)
 
 
 def _given(x: Tensor | None, y: Labels | None) -> dict[str, Any]:
@@ -207,14 +212,14 @@ def _given(x: Tensor | None, y: Labels | None) -> dict[str, Any]:
     return {key: value for key, value in out.items() if value is not None and len(value)}
 
 
-def _edges(table: Table, ends: list[Rows], nodes: int, notes: list[str]) -> Edges:
+def _edges(table: Table, ends: list[Rows], nodes: int, notes: list[str], called: Called) -> Edges:
     """With the reverse of each edge that is listed once."""
     roles = ("id", "source", "target", "graph", "weight", "directed")
     said: list[str] = []
     weight = features(table, ["weight"], said) if "weight" in table else None
     if weight is not None and (weight.size(1) > 1 or said):
         raise BadInput(f"{table.where}: column 'weight' must hold numbers; it holds text")
-    attr = features(table, [c for c in table.columns if c not in roles], said)
+    attr = features(table, [c for c in table.columns if c not in roles], said, called.edges)
     notes += [f"{note} (of edges)" for note in said]
     found = Edges(torch.from_numpy(np.stack(ends)), None if weight is None else weight[:, 0], attr)
     made, note = both_ways(found, nodes, _one_way(table))

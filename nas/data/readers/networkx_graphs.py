@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from nas.data.called import Called
 from nas.data.readers.base import Read
 from nas.data.readers.columns import features
 from nas.data.readers.directions import Edges, both_ways
@@ -56,9 +57,10 @@ def read_networkx(data: nx.Graph | Sequence[nx.Graph]) -> Read:
         "edges",
         [(f"edge {u!r} - {v!r}{_of(i, graphs)}", d) for i, g in enumerate(graphs) for u, v, d in g.edges(data=True)],
     )
-    x = features(nodes, [c for c in nodes.columns if c != SPLIT and not is_label(c)], notes)
+    called = Called()
+    x = features(nodes, [c for c in nodes.columns if c != SPLIT and not is_label(c)], notes, called.nodes)
     weight = features(edges, ["weight"], notes) if "weight" in edges else None
-    attr = features(edges, [c for c in edges.columns if c != "weight"], notes)
+    attr = features(edges, [c for c in edges.columns if c != "weight"], notes, called.edges)
     y, split = labels(nodes, notes), split_of(nodes)
     several = len(graphs) > 1
     whole = labels(_table("graphs", [(f"graph {i}", _graph_label(g)) for i, g in enumerate(graphs)]), notes)
@@ -72,6 +74,7 @@ def read_networkx(data: nx.Graph | Sequence[nx.Graph]) -> Read:
         if not graph.is_directed():
             found, _ = both_ways(found, len(graph))
         here = Data(edge_index=found.index, num_nodes=len(graph))
+        called.write(here)
         for key, value in {
             "x": None if x is None else x[of_nodes],
             "edge_weight": found.weight,
