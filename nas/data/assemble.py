@@ -107,7 +107,8 @@ def assemble(
             edge_features=0 if first.edge_attr is None else first.edge_attr.size(1),
             edge_weights=first.edge_weight is not None,
             classes=_named(data, outputs, name),
-            **_called(data),
+            feature_names=_called(data, "x"),
+            edge_feature_names=_called(data, "edge_attr"),
             transforms=(*transforms, *checked.transforms),
             categories=categories,
             edge_categories=edge_categories,
@@ -128,15 +129,11 @@ def _unlabelled(data: Sequence[Data] | Mapping[str, Sequence[Data]]) -> bool:
     return not isinstance(data, Mapping) and len(data) == 1 and isinstance(data[0], Data) and data[0].y is None
 
 
-def _called(data: Sequence[Data] | Mapping[str, Sequence[Data]]) -> dict[str, tuple[str, ...]]:
-    """Names of the graphs' own features, where the graphs bring them."""
+def _called(data: Sequence[Data] | Mapping[str, Sequence[Data]], key: str) -> tuple[str, ...]:
+    """Names of the columns of the graphs' own ``x`` or ``edge_attr``, where the graphs bring them."""
     graphs = [graph for part in data.values() for graph in part] if isinstance(data, Mapping) else list(data)
-    found = {}
-    for key, field in (("x", "feature_names"), ("edge_attr", "edge_feature_names")):
-        value = graphs[0].get(key)
-        wide = isinstance(value, Tensor) and value.dim() == 2
-        found[field] = names_of(graphs, key, value.size(1)) if wide else ()
-    return found
+    value = graphs[0].get(key)
+    return names_of(graphs, key, value.size(1)) if isinstance(value, Tensor) and value.dim() == 2 else ()
 
 
 def _named(data: Sequence[Data] | Mapping[str, Sequence[Data]], outputs: int, where: str) -> tuple[str, ...]:
@@ -194,7 +191,8 @@ def _links(
         identity=identity(parts, features.exact),
         edge_features=more["edge_attr"].size(1) if "edge_attr" in more else 0,
         edge_weights="edge_weight" in more,
-        **_called(data),
+        feature_names=_called(data, "x"),
+        edge_feature_names=_called(data, "edge_attr"),
         transforms=(*transforms, *ways, *features.transforms),
         notes=(*notes, *said, *found),
         train=parts["train"],
