@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from nas.data.loading import TASKS
@@ -17,12 +17,15 @@ from nas.searchspace.sharing import MODES
 FIDELITIES = ("full", "halving", "hyperband")
 CHOICES = ("best", "posterior")
 EVALUATORS = ("train", "shared")
+EXECUTORS = ("auto", "process", "local", "ray")
+ANYWHERE = "auto"
+"""The Ray that is running, or else a new one on this machine."""
 LOOKED_UP = "table"
 """The evaluator of a search on a table."""
 OF_TRAININGS = (
     *("split", "split_seed", "metric", "task", "features", "device", "workers", "epochs", "patience"),
     *("validate_every", "fidelity", "screen", "pool", "sharing", "warm_up", "batches", "precision"),
-    *("class_weights", "trial_seconds", "trial_memory"),
+    *("class_weights", "trial_seconds", "trial_memory", "executor", "ray_address", "gpus_per_trial"),
 )
 """Settings that mean nothing where trainings are looked up: the table fixed them, or there is nothing to compute."""
 PROXY = "proxy"
@@ -58,8 +61,15 @@ class Settings:
         trials: distinct architectures to train; None means until ``seconds`` are over.
         seconds: wall-clock seconds after which no trial is started; None means no limit.
         seed: the only source of randomness besides ``split_seed``.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; with the executor ``ray`` that of what the driver computes
+            itself, such as proxies, for ``gpus_per_trial`` decides what trainings run on.
         workers: processes that train at the same time; 1 trains in the driver itself, 0 is one for every GPU or core.
+            None means 1, and with the executor ``ray`` as many as the cluster has room for, as 0 does.
+        executor: where trainings run: in this ``process``, in ``local`` processes, or on a cluster of ``ray``, see
+            ``docs/cluster.md``; ``auto`` is this process for one worker, else local ones.
+        ray_address: of the cluster: ``local`` starts one on this machine, ``ray://HOST:10001`` or ``HOST:6379`` is a
+            running one, and ``auto`` the one that is running here, else ``local``.
+        gpus_per_trial: GPUs that each training has with the executor ``ray``, such as 1 or 0.25; None means CPUs.
         epochs: overrides what the space says.
         patience: likewise.
         validate_every: epochs from one look at the validation split to the next; None means 1 in short trainings and
@@ -115,7 +125,10 @@ class Settings:
     seconds: float | None = None
     seed: int = 0
     device: str = "auto"
-    workers: int = 1
+    workers: int | None = None
+    executor: str = "auto"
+    ray_address: str = ANYWHERE
+    gpus_per_trial: float | None = None
     epochs: int | None = None
     patience: int | None = None
     validate_every: int | None = None
@@ -147,7 +160,7 @@ class Settings:
                 object.__setattr__(self, name, os.fspath(getattr(self, name)))
         object.__setattr__(self, "objectives", _names(self.objectives))
         object.__setattr__(self, "controller_options", _options(self.controller_options))
-        texts = ("data", "task", "space", "controller", "device", "fidelity", "evaluator")
+        texts = ("data", "task", "space", "controller", "device", "fidelity", "evaluator", "executor", "ray_address")
         for name in (*texts, "batches", "precision", "choose"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
@@ -157,7 +170,7 @@ class Settings:
         for name in ("simulated", "class_weights", "known_first"):
             if not isinstance(getattr(self, name), bool):
                 raise BadInput(f"{name} must be true or false; got {getattr(self, name)!r}")
-        for name in ("split_seed", "seed", "workers", "keep", "confirm"):
+        for name in ("split_seed", "seed", "keep", "confirm"):
             least = 1 if name == "keep" and not self.proxy else 0
             _check_number(name, getattr(self, name), int, least)
         for name in ("split_seed", "seed"):
@@ -166,21 +179,30 @@ class Settings:
         for name in ("trials", "epochs", "patience", "validate_every", "warm_up", "trial_memory"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), int, 1)
-        if self.pool is not None:
-            _check_number("pool", self.pool, int, 2)
-        for name in ("seconds", "trial_seconds", "max_params", "max_latency", "confirm_seconds"):
+        for name, least in {"pool": 2, "workers": 0}.items():
+            if getattr(self, name) is not None:
+                _check_number(name, getattr(self, name), int, least)
+        for name in ("seconds", "trial_seconds", "max_params", "max_latency", "confirm_seconds", "gpus_per_trial"):
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
         named = {"task": TASKS, "fidelity": FIDELITIES, "batches": BATCHES, "precision": PRECISIONS, "choose": CHOICES}
-        for name, allowed in {**named, "sharing": (None, *MODES)}.items():
+        for name, allowed in {**named, "sharing": (None, *MODES), "executor": EXECUTORS}.items():
             if getattr(self, name) not in allowed:
                 raise unknown(name, getattr(self, name), filter(None, allowed))
         self._check_table()
         self._check_evaluator()
         self._check_screen()
         self._check_confirm()
+        self._check_executor()
         if self.trials is None and self.seconds is None:
             raise BadInput("give a budget: trials, seconds, or both")
+
+    def changed(self, given: Mapping[str, Any]) -> Settings:
+        """These with what is given, None being nothing; another executor leaves out what was said of Ray."""
+        said = {name: value for name, value in given.items() if value is not None}
+        if said.get("executor", "ray") != "ray":
+            said = {"ray_address": ANYWHERE, "gpus_per_trial": None} | said
+        return replace(self, **said)
 
     @property
     def proxy(self) -> str | None:
@@ -214,6 +236,8 @@ class Settings:
         object.__setattr__(self, "evaluator", LOOKED_UP)
         for name in OF_TRAININGS:
             value = getattr(self, name)
+            if (name, value) == ("workers", 1):  # once the default, which stands in the files of earlier runs
+                continue
             if value != type(self).__dataclass_fields__[name].default:
                 raise BadInput(
                     f"{name} concerns trainings, and with a table they are looked up; leave out {name} {value}, or the "
@@ -253,6 +277,35 @@ class Settings:
             raise BadInput("confirm judges by one objective and there are several; leave it out, or name one")
         if self.confirm and self.choose != "best":
             raise BadInput(f"confirm and choose {self.choose} both say which trial to take; use one of the two")
+
+    def _check_executor(self) -> None:
+        if self.executor == "process" and self.workers not in (None, 1):
+            raise BadInput(f"executor process trains one at a time; leave out workers {self.workers}, or use local")
+        if self.executor != "ray":
+            for name, given in {
+                "ray_address": self.ray_address != ANYWHERE,
+                "gpus_per_trial": self.gpus_per_trial,
+            }.items():
+                if given:
+                    raise BadInput(
+                        f"{name} is a setting of the executor ray and the executor is {self.executor}; use executor "
+                        f"ray, or leave {name} out"
+                    )
+            return
+        if self.ray_address not in (ANYWHERE, "local") and ":" not in self.ray_address:
+            raise BadInput(f"ray_address must be auto, local, ray://HOST:PORT or HOST:PORT; got {self.ray_address!r}")
+        if self.gpus_per_trial is not None and self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
+            raise BadInput(f"gpus_per_trial must be whole above 1: no GPU is split then; got {self.gpus_per_trial}")
+        if self.gpus_per_trial is None and self.device.startswith("cuda"):
+            raise BadInput(
+                f"executor ray needs to know how much of a GPU a training has; give gpus_per_trial, such as 1, or "
+                f"leave out device {self.device}"
+            )
+        if self.evaluator == "shared":
+            raise BadInput(
+                "evaluator shared reads weights of earlier trials from this machine's disk, which workers of Ray may "
+                "not have; use executor local, or another evaluator"
+            )
 
     def _check_screen(self) -> None:
         if self.screen is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,17 +76,22 @@ def resume(
     seconds: float | None = None,
     runs: str | os.PathLike[str] | None = None,
     watcher: Watcher | None = None,
+    workers: int | None = None,
+    executor: str | None = None,
+    ray_address: str | None = None,
+    gpus_per_trial: float | None = None,
 ) -> Result:
-    """Go on with a run; a larger budget may be given. Objects that were no names must be given again.
+    """Go on with a run; a larger budget may be given, and another place to train.
+
+    Objects that were no names must be given again.
 
     Raises:
         BadInput: if there is no such run.
         RunError: if its folder is damaged, belongs to something else, or is in use.
     """
     folder = RunFolder(runs_root(runs), name)
-    settings = folder.settings()
-    changed = {k: v for k, v in {"trials": trials, "seconds": seconds}.items() if v is not None}
-    settings = replace(settings, **changed)  # type: ignore[arg-type]
+    where = {"workers": workers, "executor": executor, "ray_address": ray_address, "gpus_per_trial": gpus_per_trial}
+    settings = folder.settings().changed({"trials": trials, "seconds": seconds, **where})
     plan = plan_of_run(name, settings, data=data, space=space, controller=controller)
     return run_on(plan, folder, watcher)
 

@@ -33,6 +33,38 @@ INTERRUPTED = 130
 TOP = 10
 
 
+def _where_options(command: Any) -> Any:
+    """The flags that say where trainings run."""
+    for flag in (
+        click.option(
+            "--gpus-per-trial",
+            type=float,
+            metavar="N",
+            help="With --executor ray: GPUs that each training has, such as 1 or 0.25.  [default: none, CPUs]",
+        ),
+        click.option(
+            "--ray-address",
+            metavar="WHERE",
+            help="With --executor ray: local starts a Ray on this machine, ray://HOST:10001 or HOST:6379 is one that "
+            "runs.  [default: auto, the one that runs here, else local]",
+        ),
+        click.option(
+            "--executor",
+            metavar="NAME",
+            help="Where trainings run: in this process, in local processes, or on a cluster of ray.  [default: auto, "
+            "process for one worker, else local]",
+        ),
+        click.option(
+            "--workers",
+            type=int,
+            help="Processes that train at the same time; 0: one for every GPU or core.  [default: 1, and with "
+            "--executor ray what the cluster has room for]",
+        ),
+    ):
+        command = flag(command)
+    return command
+
+
 @click.command()
 @click.option(
     "--data",
@@ -79,9 +111,7 @@ TOP = 10
 @click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
 @click.option("--seed", type=int, help="Seed of everything else.  [default: 0]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
-@click.option(
-    "--workers", type=int, help="Processes that train at the same time; 0: one for every GPU or core.  [default: 1]"
-)
+@_where_options
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
 @click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 30]")
 @click.option(
@@ -219,21 +249,16 @@ def search(config: str | None, name: str | None, runs: str | None, as_json: bool
 @click.argument("run")
 @click.option("--trials", type=int, help="A new budget of trials, those that are finished counted in.")
 @click.option("--seconds", type=float, help="A new budget of seconds, those that are spent counted in.")
+@_where_options
 @runs_option
 @json_option
-def resume(run: str, trials: int | None, seconds: float | None, runs: str | None, as_json: bool) -> int:
-    """Go on with an interrupted search, or with a finished one under a larger budget."""
-    from dataclasses import replace
-
+def resume(run: str, runs: str | None, as_json: bool, **changed: Any) -> int:
+    """Go on with an interrupted search, or with a finished one under a larger budget, here or elsewhere."""
     from nas.study.folder import RunFolder, runs_root
 
     folder = RunFolder(runs_root(runs), run)
     settings = folder.settings()
-    settings = replace(
-        settings,
-        trials=settings.trials if trials is None else trials,
-        seconds=settings.seconds if seconds is None else seconds,
-    )
+    settings = settings.changed(changed)
     with working("reading the data"):
         from nas.api.searching import run_on
         from nas.study.plan import plan_of_run
@@ -253,7 +278,7 @@ def watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     from nas.study.records import searched, stopped
 
     console = stderr()
-    where = "" if plan.column else f", on {plan.device}"
+    where = "" if plan.column else f", on {'Ray' if plan.settings.executor == 'ray' else plan.device}"
     console.print(f"run [bold]{folder.name}[/]: {headline(plan)}{where}")
     for note in plan.task.notes:
         console.print(f"note: {note}", style="yellow", markup=False)

@@ -14,7 +14,7 @@ from nas.study.lines import append
 
 FREE = (
     *("data", "data_root", "controller", "controller_options", "objectives", "trials", "seconds", "seed"),
-    *("device", "workers", "storage", "keep", "choose"),
+    *("device", "workers", "executor", "ray_address", "gpus_per_trial", "storage", "keep", "choose"),
 )
 """Settings that may differ from one search of a comparison to another, or change no number."""
 

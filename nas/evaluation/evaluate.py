@@ -6,7 +6,7 @@ import gc
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,20 +30,35 @@ from nas.searchspace.task import Task
 
 LATENCY_RUNS = 3
 
+State = dict[str, torch.Tensor]
+"""Weights by their names."""
 
-def evaluate(job: Job, task: Task) -> Outcome:
+
+def write_weights(state: State, path: Path) -> None:
+    """Write safetensors whole or not at all.
+
+    Raises:
+        OSError: if there is no room, or no permission (safetensors' own writer says so by an error of its own).
+    """
+    write_whole(packed(state), path)
+
+
+def evaluate(job: Job, task: Task, write: Callable[[State, Path], None] = write_weights) -> Outcome:
     """Train the job's network on ``task`` (on the job's device, prepared or not) and measure it.
 
     A candidate that fails returns an outcome with a reason. On a task with folds it is trained on each of them with the
     same seed: metrics, epochs and latency are means over the folds, seconds their sum, and ``fold_0_valid_<metric>``,
     ``fold_0_test_<metric>``, ``fold_1_...`` those of each fold; weights, curve and scores of proxies are of fold 0.
 
+    Args:
+        write: what becomes of the weights where the job names a file for them.
+
     Raises:
         OSError: if the weights cannot be written; that is not the candidate's fault.
         RunError: if those that it inherits cannot be read; likewise.
     """
     if task.folds and job.trains:
-        return _over_folds(job, task.folds)
+        return _over_folds(job, task.folds, write)
     begin = time.monotonic()
     weights = lent(job.inherits or ())
     try:
@@ -61,16 +76,16 @@ def evaluate(job: Job, task: Task) -> Outcome:
         gc.collect()
         give_back_freed_memory()
     if job.weights is not None:
-        write_weights(trained.state, Path(job.weights))
+        write(trained.state, Path(job.weights))
     return Outcome(metrics | scored, metrics["seconds"], curve=trained.curve, stopped=trained.stopped, batches=batches)
 
 
-def _over_folds(job: Job, folds: Sequence[Task]) -> Outcome:
+def _over_folds(job: Job, folds: Sequence[Task], write: Callable[[State, Path], None]) -> Outcome:
     """One outcome of the trainings on all folds; the first that fails is the candidate's failure."""
     outcomes = list[Outcome]()
     for number, fold in enumerate(folds):
         one = job if number == 0 else replace(job, weights=None, proxies=())
-        outcomes.append(evaluate(one, fold))
+        outcomes.append(evaluate(one, fold, write))
         if (reason := outcomes[-1].reason) is not None:
             return Outcome(seconds=sum(o.seconds for o in outcomes), reason=f"fold {number}: {reason}")
     first = outcomes[0]
@@ -155,17 +170,22 @@ def _first_line(error: BaseException) -> str:
     return lines[0][:300] if lines else "no message"
 
 
-def write_weights(state: dict[str, torch.Tensor], path: Path) -> None:
-    """Write safetensors whole or not at all.
+def packed(state: State) -> bytes:
+    """Weights as a file of safetensors holds them."""
+    return save({name: tensor.contiguous() for name, tensor in state.items()})
+
+
+def write_whole(content: bytes, path: Path) -> None:
+    """Write a file whole or not at all.
 
     Raises:
-        OSError: if there is no room, or no permission (safetensors' own writer says so by an error of its own).
+        OSError: if there is no room, or no permission.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            file.write(save({name: tensor.contiguous() for name, tensor in state.items()}))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -17,7 +18,7 @@ import torch.multiprocessing
 from nas.evaluation.devices import resolve, spread
 from nas.evaluation.engine.memory import keep_freed_memory
 from nas.evaluation.engine.prepare import complete, prepare, without_preparation
-from nas.evaluation.evaluate import evaluate
+from nas.evaluation.evaluate import State, evaluate, write_weights
 from nas.evaluation.job import Job, Outcome
 from nas.searchspace.task import Task
 
@@ -102,7 +103,7 @@ class LocalProcesses:
 
         self._pool = ProcessPool(
             max_workers=self.slots,
-            initializer=_start_worker,
+            initializer=start_worker,
             initargs=self._arguments,
             context=torch.multiprocessing.get_context("spawn"),
         )
@@ -120,7 +121,7 @@ class LocalProcesses:
             job = replace(job, device=self._devices[self._next % self.slots])
             self._next += 1
         limit = None if job.seconds is None else job.seconds * self._trainings + GRACE
-        inner = self._pool.schedule(_work, args=(job,), timeout=limit)
+        inner = self._pool.schedule(work, args=(job,), timeout=limit)
         outer: Future[Outcome] = Future()
         outer.set_running_or_notify_cancel()
         inner.add_done_callback(lambda done: _hand_over(done, outer, job))
@@ -147,7 +148,8 @@ def _hand_over(done: Future[Outcome], outer: Future[Outcome], job: Job) -> None:
 _worker: dict[str, Any] = {}
 
 
-def _start_worker(task: Task, threads: int, space: str) -> None:
+def start_worker(task: Task, threads: int, space: str) -> None:
+    """Make this process one that does jobs on a prepared task."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
     keep_freed_memory()
@@ -160,8 +162,9 @@ def _start_worker(task: Task, threads: int, space: str) -> None:
     gc.freeze()
 
 
-def _work(job: Job) -> Outcome:
+def work(job: Job, write: Callable[[State, Path], None] = write_weights) -> Outcome:
+    """Do a job in a process that was started as a worker; ``write`` as in ``evaluate``."""
     task, on = _worker["task"], _worker["on"]
     if job.device not in on:
         on[job.device] = task if job.device == "cpu" else without_preparation(task).to(job.device)
-    return evaluate(job, on[job.device])
+    return evaluate(job, on[job.device], write)

@@ -6,22 +6,19 @@ import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field
-from functools import partial
 from statistics import median
 from typing import Any
 
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
-from nas.evaluation.executors import Executor, InProcess, LocalProcesses
+from nas.evaluation.executors import Executor
 from nas.evaluation.job import Job, Outcome
-from nas.evaluation.limits import default_memory
-from nas.evaluation.proxies import column, cost_column, known, ready
+from nas.evaluation.proxies import column, cost_column, known
 from nas.ranking.ledger import Ledger, Scored
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import load, source
 from nas.searchspace.task import Task
 from nas.study.plan import Plan, versions
-from nas.study.screening import some_sources
 from nas.study.search import recipe_of
 from nas.zerocost.gradsign import split
 
@@ -87,8 +84,8 @@ class Work:
         left = self.left()
         if not left:
             return
-        memory = self.plan.settings.trial_memory or default_memory(self.plan.device, self.plan.workers)
-        with self._executor() as executor:
+        memory = self.plan.memory
+        with self.plan.executor(self._per_item()) as executor:
             for number, outcome, job in _outcomes(executor, left, lambda number: self._job(number, memory)):
                 found = self._scored(number, outcome, job)
                 if self.ledger is not None:
@@ -135,7 +132,7 @@ class Work:
             return (), False
         return tuple(name for name in self.proxies if name not in row.tried), self.trains and not row.trained
 
-    def _job(self, number: int, memory: int) -> Job:
+    def _job(self, number: int, memory: int | None) -> Job:
         plan, settings = self.plan, self.plan.settings
         proxies, trains = self._missing(number)
         architecture = self.architectures[number]
@@ -169,16 +166,6 @@ class Work:
         if reason is None and trains and not math.isfinite(metrics[chosen]):
             reason = f"not a number: {chosen} = {metrics[chosen]}"
         return Scored(number, self.architectures[number], scores, seconds, proxies, trains, metrics, reason)
-
-    def _executor(self) -> Executor:
-        plan = self.plan
-        if plan.workers == 1:
-            return InProcess(plan.task, plan.device)
-        per_item = self._per_item()
-        before = None
-        if per_item and plan.device == "cpu":  # elsewhere each worker makes its own
-            before = partial(ready, sources=some_sources(plan.space, plan.task), proxies=per_item)
-        return LocalProcesses(plan.task, plan.device, plan.workers, plan.settings.space, before=before)
 
 
 def _outcomes(

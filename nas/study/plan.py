@@ -20,6 +20,7 @@ from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.limits import default_memory
 from nas.evaluation.portions.sampling import check_batches
 from nas.evaluation.proxies import ready
+from nas.evaluation.ray_executor import RayWorkers, check_installed
 from nas.evaluation.tables import registry as tables
 from nas.evaluation.tables.base import Column
 from nas.evaluation.tables.lookups import LookUps
@@ -157,22 +158,46 @@ class Plan:
         """The proxies by which proposals are screened."""
         return self.settings.screens or cheap(self.space, self.task, self.settings.pool or POOL)
 
-    def executor(self) -> Executor:
-        """In this process for one worker, else local processes."""
+    def executor(self, proxies: Sequence[str] = ()) -> Executor:
+        """Where jobs run: unless the settings say it, in this process for one worker, else in local processes.
+
+        Args:
+            proxies: those that jobs ask for, besides the one that is the evaluator.
+        """
+        settings = self.settings
         if self.column is not None:
-            return LookUps(self.column, self.settings.simulated)
-        if self.workers == 1:
+            return LookUps(self.column, settings.simulated)
+        if settings.executor == "process" or (settings.executor == "auto" and self.workers == 1):
             return InProcess(self.task, self.device)
-        proxy = self.settings.proxy
+        asked = [*proxies, *filter(None, [settings.proxy])]
         before = None
-        if proxy is not None and self.device == "cpu":  # elsewhere each worker makes its own
-            before = partial(ready, sources=some_sources(self.space, self.task), proxies=[proxy])
-        return LocalProcesses(self.task, self.device, self.workers, self.settings.space, before=before)
+        if asked and self.trains_on == "cpu":  # elsewhere each worker makes its own
+            before = partial(ready, sources=some_sources(self.space, self.task), proxies=asked)
+        if settings.executor == "ray":
+            return RayWorkers(
+                self.task, settings.ray_address, settings.workers, settings.gpus_per_trial, settings.space, before
+            )
+        return LocalProcesses(self.task, self.device, self.workers, settings.space, before=before)
 
     @property
     def workers(self) -> int:
-        """How many processes train; where the settings leave it open, one for every GPU or core."""
-        return self.settings.workers or units(self.device)
+        """How many processes of this machine train; where 0 leaves it open, one for every GPU or core."""
+        given = self.settings.workers
+        return 1 if given is None else given or units(self.device)
+
+    @property
+    def trains_on(self) -> str:
+        """The device of trainings, which may be on other machines than that of the driver."""
+        if self.settings.executor != "ray":
+            return self.device
+        return "cpu" if self.settings.gpus_per_trial is None else "cuda"
+
+    @property
+    def memory(self) -> int | None:
+        """MiB that a training may take; None leaves it to the machine that trains."""
+        if self.settings.executor == "ray":
+            return self.settings.trial_memory
+        return self.settings.trial_memory or default_memory(self.device, self.workers)
 
 
 def task_of(settings: Settings, data: Any = None) -> Task:
@@ -225,7 +250,9 @@ def make_plan(
     bound = found.for_task(task)
     plan = Plan(settings, task, bound, objectives, settings.controller if controller is None else controller, device)
     if not to_read:
-        precision.check(settings.precision, device)
+        if settings.executor == "ray":
+            check_installed()
+        precision.check(settings.precision, plan.trains_on)
         check_batches(settings.batches, task)
         check_fits(bound, task)
         plan.made_controller()  # refuses bad options before any work
@@ -335,17 +362,18 @@ def versions() -> Mapping[str, str]:
 
 
 def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None) -> Search:
-    memory = default_memory(plan.device, plan.workers)
     return Search(
         space=plan.space,
         task=plan.task,
         settings=plan.settings,
         objectives=plan.objectives,
-        controller=plan.made_controller(memory, folder, getattr(watcher, "working", None)),
+        controller=plan.made_controller(
+            default_memory(plan.device, plan.workers), folder, getattr(watcher, "working", None)
+        ),
         store=store,
         folder=folder if plan.column is None else None,
         device=plan.device,
-        memory=memory,
+        memory=plan.memory,
         costs=plan.costs(),
         watcher=watcher,
     )

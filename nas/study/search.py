@@ -146,7 +146,7 @@ class Search:
         self._running: dict[Any, _Running] = {}
         self._before = self.records[-1].elapsed if self.records else 0.0
         self._launched = 0
-        self._simulated = 0.0
+        self._simulated = self._trained = 0.0
         self._metrics = measured(self.objectives, task.metric)
         self._lenders = None
         if folder is not None:
@@ -181,11 +181,19 @@ class Search:
                 if again := contestants(self.records, self.settings.confirm):
                     self._watcher.finals(trainings(len(again)), len(self.records) - len(self._searched))
                     self._evaluate(executor, self._again)
+                self._tell_busy(executor.slots)
         finally:
             for running in self._running.values():
                 if running.weights is not None:
                     running.weights.unlink(missing_ok=True)
             self._running.clear()
+
+    def _tell_busy(self, slots: int) -> None:
+        """Say how much of the time the workers trained, their start included."""
+        spent = (time.monotonic() - self._begin) * slots
+        if slots > 1 and self._trained:
+            share = min(1.0, self._trained / spent)
+            self._watcher.noted(f"the {slots} workers were busy {share:.0%} of the time".replace("%", " %"))
 
     def _tell_refused(self) -> None:
         """Say how many proposals the limits cost.
@@ -285,7 +293,7 @@ class Search:
             device=self._device,
             class_weights=settings.class_weights,
             seconds=limit * LONGER if again and limit is not None else limit,
-            memory=settings.trial_memory or self._memory,
+            memory=self._memory,
             weights=None if proposal.weights is None else str(proposal.weights),
             validate_every=every,
             batches=settings.batches,
@@ -364,6 +372,7 @@ class Search:
         running = self._running.pop(key)
         trial = self._trial(running, outcome)
         self._simulated += trial.seconds
+        self._trained += trial.seconds
         record = Record(
             trial,
             self.elapsed(),

@@ -25,13 +25,17 @@ BAD: list[tuple[str, Any, str]] = [
       for name in ("seconds", "trial_seconds", "max_params", "max_latency") for value in (0, -1.0, math.nan)),
     *((name, "5", f"{name} must be a number; got '5'")
       for name in ("seconds", "trial_seconds", "max_params", "max_latency")),
-    *((name, None, f"{name} must be a whole number; got None") for name in ("workers", "keep", "seed", "split_seed")),
+    *((name, None, f"{name} must be a whole number; got None") for name in ("keep", "seed", "split_seed")),
     *((name, -1, f"{name} must be at least 0; got -1") for name in ("seed", "split_seed")),
     *((name, 2**63, f"{name} must be below 2\\*\\*63; got") for name in ("seed", "split_seed")),
     *((name, 5, f"{name} must be text; got 5")
       for name in ("data", "task", "space", "controller", "device", "data_root", "split", "metric", "storage",
                    "fidelity", "features", "evaluator", "table", "screen", "sharing", "batches", "precision",
-                   "choose")),
+                   "choose", "executor", "ray_address")),
+    ("executor", "rai", "unknown executor 'rai'; did you mean 'ray'\\? known: auto, local, process, ray"),
+    ("ray_address", "local", "ray_address is a setting of the executor ray and the executor is auto; use executor"),
+    ("gpus_per_trial", 0.5, "gpus_per_trial is a setting of the executor ray and the executor is auto"),
+    ("gpus_per_trial", 0, "gpus_per_trial must be above 0; got 0"),
     *((name, None, f"{name} must be text; got None") for name in ("data", "space", "controller", "device", "fidelity")),
     ("fidelity", "hyperbnd", "unknown fidelity 'hyperbnd'; did you mean 'hyperband'\\? known: full, "),
     *((name, value, f"{name} must be true or false; got") for name in ("known_first",) for value in (1, "yes", None)),
@@ -79,6 +83,28 @@ def test_confirming_and_what_excludes_it(others, message):
         Settings(confirm=4, **others)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"executor": "process", "workers": 2}, "executor process trains one at a time; leave out workers 2, or"),
+     ({"ray_address": "somewhere"}, "ray_address must be auto, local, ray://HOST:PORT or HOST:PORT; got 'somewhere'"),
+     ({"gpus_per_trial": 1.5}, "gpus_per_trial must be whole above 1: no GPU is split then; got 1.5"),
+     ({"device": "cuda"}, "executor ray needs to know how much of a GPU a training has; give gpus_per_trial"),
+     ({"evaluator": "shared"}, "evaluator shared reads weights of earlier trials from this machine's disk"),
+     ({"table": "nasbench-graph"}, "executor concerns trainings, and with a table they are looked up")],
+)  # fmt: skip
+def test_executors_and_what_excludes_them(given, message):
+    with pytest.raises(BadInput, match=message):
+        Settings(**{"executor": "ray", **given})
+
+
+def test_another_executor_leaves_out_what_was_said_of_ray():
+    settings = Settings(executor="ray", ray_address="ray://head:10001", gpus_per_trial=2, device="cuda")
+    assert settings.changed({"executor": "local", "workers": 3, "trials": None}) == Settings(
+        executor="local", workers=3, device="cuda"
+    )
+    assert settings.changed({"trials": 60}).ray_address == "ray://head:10001"
+
+
 @pytest.mark.parametrize("fidelity", ["halving", "hyperband"])
 def test_shared_weights_and_stopping_early_exclude_each_other(fidelity):
     with pytest.raises(BadInput, match=f"fidelity {fidelity} compares trainings from scratch, .*; use one of the two"):
@@ -117,7 +143,7 @@ def test_a_table_is_its_own_evaluator(evaluator):
 
 def test_the_space_is_that_of_the_table_or_design():
     assert Settings().space == "design"
-    assert Settings(table="nasbench-graph").space == ""  # which one it is depends on the data
+    assert Settings(table="nasbench-graph", workers=1).space == ""  # which one it is depends on the data
 
 
 def test_every_setting_is_checked():

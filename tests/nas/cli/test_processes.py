@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "torch_geometric", "jax", "optuna", "sklearn", "pandas", "matplotlib", "scipy", "numpy")
+HEAVY = ("torch", "torch_geometric", "jax", "optuna", "sklearn", "pandas", "matplotlib", "scipy", "numpy", "ray")
 
 
 def nas(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
