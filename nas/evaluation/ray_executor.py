@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import threading
+import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import replace
@@ -72,6 +73,7 @@ class RayWorkers:
         gpus: of each worker; None means that they compute on CPUs.
         space: the file of the user's space, if it is one, has to lie at the same path on all machines.
         before: may make more of the prepared task.
+        threads: CPUs of each worker; None is its share of them, as far as each finds room on one machine.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class RayWorkers:
         gpus: float | None = None,
         space: str = "",
         before: Callable[[Task], None] | None = None,
+        threads: int | None = None,
     ) -> None:
         check_installed()
         self.slots = workers or 1
@@ -91,7 +94,7 @@ class RayWorkers:
         complete(self._prepared)
         if before is not None:
             before(self._prepared)
-        self._trainings = max(1, len(task.folds))
+        self._trainings, self._threads = max(1, len(task.folds)), threads
 
     def __enter__(self) -> Self:
         import ray
@@ -99,12 +102,12 @@ class RayWorkers:
         self._ray = ray
         self._connected = not ray.is_initialized() and _connect(self._address)
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        self.slots = self._wanted or places(nodes, 1, self._gpus)
+        self.slots = self._wanted or places(nodes, self._threads or 1, self._gpus)
         if self.slots == 0:
             self._leave()
             what = "CPU" if self._gpus is None else f"{self._gpus:g} of a GPU and a CPU"
             raise RunError(f"no machine of the Ray cluster has {what} for a worker; give workers to wait for some")
-        threads = threads_of(nodes, self.slots, self._gpus)
+        threads = self._threads or threads_of(nodes, self.slots, self._gpus)
         self._actor = ray.remote(Worker).options(num_cpus=threads, num_gpus=self._gpus or 0, max_restarts=0)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="nas-ray", daemon=True)
@@ -283,15 +286,17 @@ def _connect(address: str) -> bool:
         inside.print_to_stdstream = _say_nothing
     quiet = {"log_to_driver": False, "configure_logging": False}
     try:
-        if address == "auto":
-            try:
-                ray.init(address="auto", **quiet)
-                return True
-            except ConnectionError:
-                if "RAY_ADDRESS" in os.environ:
-                    raise
-                address = "local"
-        ray.init(address=address, **quiet, **({"include_dashboard": False} if address == "local" else {}))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they say stands in our error too
+            if address == "auto":
+                try:
+                    ray.init(address="auto", **quiet)
+                    return True
+                except ConnectionError:
+                    if "RAY_ADDRESS" in os.environ:
+                        raise
+                    address = "local"
+            ray.init(address=address, **quiet, **({"include_dashboard": False} if address == "local" else {}))
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise RunError(
             f"no Ray cluster answers at {address} ({_first_line(str(error))}); see docs/cluster.md"
