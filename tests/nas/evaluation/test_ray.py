@@ -230,6 +230,28 @@ def test_workers_that_cannot_start(cluster, workers, tmp_path):
     cluster.remove_node(node)
 
 
+def test_as_many_workers_as_there_is_room_for_and_a_prompt_end(cluster):
+    node = cluster.add_node(**{**OURS, "num_cpus": 3, "num_gpus": 1})  # Ray takes our word for it
+    begin = time.monotonic()
+    with RayWorkers(DATA, gpus=0.5) as halves:
+        assert halves.slots == 2
+    assert time.monotonic() - begin < 10
+    cluster.remove_node(node)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_two_workers_share_a_gpu(cluster):
+    node = cluster.add_node(**{**OURS, "num_cpus": 2, "num_gpus": 1})
+    with InProcess(DATA, "cuda") as here, RayWorkers(DATA, workers=2, gpus=0.5) as there:
+        one = outcome(here.submit(replace(GOOD, device="cuda")))
+        found = [outcome(future) for future in [there.submit(GOOD) for _ in range(4)]]
+    assert [each.reason for each in found] == [None] * 4
+    for each in found:
+        assert each.metrics["valid_loss"] == pytest.approx(one.metrics["valid_loss"], rel=0.2)
+    cluster.remove_node(node)
+
+
 def test_ray_is_not_installed(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"the executor ray needs Ray: pip install 'gnn-nas\[ray\]'"):
