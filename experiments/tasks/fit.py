@@ -128,12 +128,12 @@ def summary() -> None:
         mean = {way: fmean(float(r["test_mean"]) for r in those) for way, those in of.items() if those}
         larger = METRICS[of["auto"][0]["metric"]].larger_is_better
         gain = (mean["auto"] - mean["default"]) * (1 if larger else -1)
-        deviation = fmean(float(r["test_deviation"] or 0) for r in of["auto"])
+        deviation = fmean(float(r["test_deviation"] or 0) for r in of["default"])  # a search often has one training
         total, ahead, behind = total + 1, ahead + (gain > 0), behind + (gain < -deviation)
         print(
             data, of["auto"][0]["metric"], {k: round(v, 4) for k, v in mean.items()}, f"{gain:+.4f} ({deviation:.4f})"
         )
-    print(f"ahead on {ahead} of {total}, behind by more than the deviation on {behind}")
+    print(f"ahead on {ahead} of {total}, behind by more than the default's deviation on {behind}")
 
 
 if __name__ == "__main__":

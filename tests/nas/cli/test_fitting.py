@@ -145,8 +145,8 @@ def test_fit_refuses_before_the_search_what_would_fail_after_it(
     assert "there is a run 'mine' already; choose another --name, or go on with nas resume mine" in again.err
 
 
-def test_an_interrupted_fit_goes_on(space_file: Path, club: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-m", "nas", "fit", "--data", club, "--space", f"{space_file}:Quick", "--seconds"]
+def test_an_interrupted_fit_goes_on(club: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "nas", "fit", "--data", club, "--space", "design", "--seconds"]
     command += ["60", "--workers", "1", "--name", "cut", "--controller", "random", "--runs", tmp_path]
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
