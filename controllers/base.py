@@ -75,6 +75,7 @@ class Problem:
     Attributes:
         space: the space to propose from (already made for the task).
         seed: the only source of randomness.
+        stream: of the random numbers for proposals; processes that share a study have one each, the first one 0.
         objectives: length of ``Trial.values``.
         task: for controllers that train something themselves; the others ignore it.
         scores: from names of proxies to what scores an architecture by them, and the names that its scores have; None
@@ -99,10 +100,11 @@ class Problem:
     prepared: Callable[[], Task] | None = None
     folder: Path | None = None
     told: Callable[[str, int, int], None] | None = None
+    stream: int = 0
 
     def rng(self, number: int) -> random.Random:
         """Random numbers for the ``number``-th proposal, whatever happened before it."""
-        return random.Random(f"{self.seed}/{number}")
+        return random.Random(f"{self.seed}/{self.stream}/{number}" if self.stream else f"{self.seed}/{number}")
 
 
 def at_least(least: int, **option: Any) -> None:
@@ -140,6 +142,9 @@ class Controller(Protocol):
 
     What it knows of an architecture that a trial should keep, such as scores of the untrained network, it may tell by a
     method ``about(architecture) -> Mapping[str, float]``.
+
+    Several processes may search on one study, each with a controller of its own that is told the trials of all. One for
+    which that makes no sense says why by an attribute ``unshared``, a text.
 
     A screen asks for more than it keeps. It calls ``forget(architectures)``, where a controller has that method, with
     those proposals that will never be told, see ``nas.controllers.screening``.

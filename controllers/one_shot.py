@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas.controllers.base import Counted, Problem, Trace, at_least, positive
 from nas.controllers.decisions import class_of
@@ -29,6 +29,8 @@ class OneShot(Counted):
     The proposals go round the prices of a bit: the most probable architecture of each, then the next. After ``derived``
     of each, they are drawn by the probabilities.
     """
+
+    unshared: ClassVar[str] = "trains one supernet, which each process would train for itself"
 
     def __init__(
         self, problem: Problem, *, epochs: int, path: str, derived: int, lr: float, step: float, **prices: Any

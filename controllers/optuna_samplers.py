@@ -128,6 +128,7 @@ class CMAES(LivingSampler):
     """
 
     multi_objective: ClassVar[bool] = False
+    unshared: ClassVar[str] = "learns from its own proposals alone"
 
     def __init__(self, problem: Problem, *, population: int | None = None) -> None:
         super().__init__(problem, EveryKnob(problem, numeric=True))
@@ -149,6 +150,8 @@ class SamplerController(LivingSampler):
     The object is copied, so that the one passed in can be used again. Give it a seed of its own: the problem's
     plays no part. A resumed search asks it for all of the past again.
     """
+
+    unshared: ClassVar[str] = "is an Optuna sampler, which may learn from its own proposals alone"
 
     def __init__(self, problem: Problem, sampler: BaseSampler) -> None:
         super().__init__(problem, Knobs(problem))

@@ -10,6 +10,7 @@ from typing import Any
 
 from nas.data.loading import TASKS
 from nas.evaluation.job import BATCHES, PRECISIONS
+from nas.passwords import hidden
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 from nas.searchspace.sharing import MODES
@@ -99,7 +100,8 @@ class Settings:
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
         max_params: the most trainable parameters: what has more is not trained, and takes no place in the budget.
         max_latency: the longest forward pass over the validation split, in seconds; likewise.
-        storage: URL of an Optuna storage; None means a journal file in the run's folder.
+        storage: URL of an Optuna storage, on whose study several processes may search together, see
+            ``docs/cluster.md``; its password is not kept here. None means a journal file in the run's folder.
         choose: how the architecture to take is chosen of the finished trials: ``best`` is the best as measured,
             ``posterior`` the best as a predictor expects it from all trials, see ``nas.study.choosing``; its weights
             may have to be trained again, for those that are kept are of the best as measured.
@@ -167,6 +169,8 @@ class Settings:
         for name in ("data_root", "split", "metric", "features", "table", "screen", "sharing", "storage"):
             if not isinstance(getattr(self, name), str | None):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
+        if self.storage is not None:
+            object.__setattr__(self, "storage", hidden(self.storage))
         for name in ("simulated", "class_weights", "known_first"):
             if not isinstance(getattr(self, name), bool):
                 raise BadInput(f"{name} must be true or false; got {getattr(self, name)!r}")

@@ -20,8 +20,8 @@ from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import source
 from nas.searchspace.task import Task
 from nas.study.costs import known
+from nas.study.jobs import recipe_of
 from nas.study.plan import Plan
-from nas.study.search import recipe_of
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from nas.searchspace.source import source
 from nas.searchspace.spaces.registry import find
 from nas.searchspace.task import Task
 from nas.settings import Settings
-from nas.study.search import recipe_of
+from nas.study.jobs import recipe_of
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from rich.console import Console
 from nas.cli.progress import SearchProgress
 from nas.evaluation.job import Job, Outcome
 from nas.settings import Settings
+from nas.study.beginning import start
 from nas.study.folder import RunFolder
-from nas.study.plan import make_plan, start
+from nas.study.plan import make_plan
 from nas.study.records import Record
 
 TABLE = Path(__file__).with_name("results.csv")

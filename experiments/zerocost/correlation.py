@@ -46,7 +46,7 @@ from nas.searchspace.encodings import one_hot
 from nas.searchspace.source import source
 from nas.searchspace.spaces.registry import find
 from nas.settings import Settings
-from nas.study.search import recipe_of
+from nas.study.jobs import recipe_of
 
 HERE = Path(__file__).parent
 TRAINED, SCORES, TABLE = HERE / "trained.csv", HERE / "scores.csv", HERE / "correlation.csv"

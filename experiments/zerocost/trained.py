@@ -31,7 +31,7 @@ from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import find
 from nas.searchspace.task import Task
 from nas.settings import Settings
-from nas.study.search import recipe_of
+from nas.study.jobs import recipe_of
 
 HERE = Path(__file__).parent
 TABLE = HERE / "trained.csv"

@@ -27,7 +27,7 @@ from nas.study.folder import runs_root
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nas.study.search import Watcher
+    from nas.study.watching import Watcher
 
 AUTO = "auto"
 

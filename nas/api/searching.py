@@ -11,10 +11,12 @@ from nas.data.naming import absolute
 from nas.result import Result
 from nas.searchspace.errors import NasError
 from nas.settings import Settings
-from nas.study import plan as plans
+from nas.study.beginning import resume as go_on
+from nas.study.beginning import shared, start
 from nas.study.folder import RunFolder, free_name, runs_root
 from nas.study.plan import Plan, make_plan, plan_of_run
-from nas.study.search import Search, Watcher
+from nas.study.search import Search
+from nas.study.watching import Watcher
 
 
 def search(
@@ -113,12 +115,13 @@ def run_new(
     """Start a planned search in a new folder and see it through."""
     root = runs_root(runs)
     folder = RunFolder(root, name or default_name(plan, root))
-    folder.create(plan.settings)
-    with folder.lock():
+    new = folder.create(plan.settings)
+    with folder.lock(shared(plan)):
         try:
-            search = plans.start(plan, folder, watcher)
+            search = start(plan, folder, watcher)
         except NasError:
-            folder.undo()
+            if new:
+                folder.undo()
             raise
         return _see_through(plan, folder, search)
 
@@ -130,8 +133,8 @@ def default_name(plan: Plan, root: Path) -> str:
 
 def run_on(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Result:
     """Go on with a planned search in its folder."""
-    with folder.lock():
-        search = plans.resume(plan, folder, watcher)
+    with folder.lock(shared(plan)):
+        search = go_on(plan, folder, watcher)
         folder.rewrite(plan.settings)
         return _see_through(plan, folder, search)
 

@@ -121,7 +121,7 @@ def dashboard(run: str, host: str, port: int, runs: str | None) -> None:
     except ImportError as error:
         raise MissingExtra("the dashboard is not installed: pip install 'gnn-nas[dashboard]'") from error
     from nas.study.folder import RunFolder, runs_root
-    from nas.study.store import storage
+    from nas.study.storages import storage
 
     folder = RunFolder(runs_root(runs), run)
     where = folder.store(folder.settings())

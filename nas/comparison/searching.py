@@ -11,7 +11,7 @@ from pathlib import Path
 from nas.comparison.entries import Entry
 from nas.comparison.ledger import Found
 from nas.searchspace.errors import NasError
-from nas.study import plan as plans
+from nas.study.beginning import resume, start
 from nas.study.folder import RunFolder
 from nas.study.plan import Plan
 from nas.study.search import Search
@@ -53,7 +53,7 @@ def _in_folder(plan: Plan, folder: RunFolder) -> Search:
         folder.create(plan.settings)
     with folder.lock():
         try:
-            search = plans.start(plan, folder) if new else plans.resume(plan, folder)
+            search = start(plan, folder) if new else resume(plan, folder)
         except NasError:
             if new:
                 folder.undo()

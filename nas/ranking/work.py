@@ -18,8 +18,8 @@ from nas.ranking.ledger import Ledger, Scored
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import load, source
 from nas.searchspace.task import Task
+from nas.study.jobs import recipe_of
 from nas.study.plan import Plan, versions
-from nas.study.search import recipe_of
 from nas.zerocost.gradsign import split
 
 PER_ITEM = ("nas.zerocost.gradsign", "nas.zerocost.kernels")

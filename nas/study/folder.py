@@ -1,4 +1,7 @@
-"""The folder of a run: resolved settings, store, weights, reports. One process at a time works in it."""
+"""The folder of a run: resolved settings, store, weights, reports.
+
+One process at a time works in it, or several whose trials are in a storage that they share.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from nas.data import naming
 from nas.searchspace.errors import BadInput, NasError, RunError
 from nas.searchspace.spaces.registry import absolute
 from nas.settings import Settings
+from nas.study import places
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SETTINGS = "search.toml"
@@ -61,14 +65,16 @@ class RunFolder:
     def exists(self) -> bool:
         return (self.path / SETTINGS).is_file()
 
-    def create(self, settings: Settings) -> None:
-        """Make the folder and write the settings into it.
+    def create(self, settings: Settings) -> bool:
+        """Make the folder and write the settings into it; False if a search of this study made it before.
 
         Raises:
-            BadInput: if a run of that name exists.
+            BadInput: if a run of that name exists that is no search of this study.
             RunError: if the folder cannot be written.
         """
         if self.exists():
+            if settings.storage is not None and self.settings().storage == places.absolute(settings.storage):
+                return False
             raise BadInput(
                 f"there is a run {self.name!r} already in {self.root}; continue it with nas resume {self.name}, or "
                 "choose another --name"
@@ -78,6 +84,7 @@ class RunFolder:
         except OSError as error:
             raise self._unwritable(error) from error
         self._write(settings)
+        return True
 
     def rewrite(self, settings: Settings) -> None:
         """Replace the settings, as resuming with a larger budget does.
@@ -117,12 +124,15 @@ class RunFolder:
         return settings.storage or self.journal
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run.
+    def lock(self, shared: bool = False) -> Iterator[None]:
+        """Hold the run; one that is shared is held by nobody, see ``nas.study.peers``.
 
         Raises:
             RunError: if another process holds it, or the folder cannot be written.
         """
+        if shared:
+            yield
+            return
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.path / LOCK, timeout=0)
@@ -130,7 +140,8 @@ class RunFolder:
             lock.acquire()
         except Timeout:
             raise RunError(
-                f"the run {self.name!r} is being worked on by another process; wait for it or stop it"
+                f"the run {self.name!r} is being worked on by another process; wait for it or stop it. Several "
+                "processes search together on a run that was started with --storage"
             ) from None
         except OSError as error:
             raise self._unwritable(error) from error
@@ -147,6 +158,8 @@ class RunFolder:
             values["space"] = absolute(settings.space)  # a file is found again from any directory
         if settings.table is None and naming.is_written(settings.data):
             values["data"] = naming.absolute(settings.data)
+        if settings.storage is not None:
+            values["storage"] = places.absolute(settings.storage)
         text = "# The settings of this run; nas search --config repeats it.\n" + tomli_w.dumps(values)
         temporary = self.path / f".{SETTINGS}.{os.getpid()}"
         try:

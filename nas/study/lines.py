@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.searchspace.errors import RunError
-from nas.study.store import repair
+from nas.study.storages import repair
 
 
 def append(file: Path, header: Mapping[str, Any], row: Mapping[str, Any]) -> None:

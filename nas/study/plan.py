@@ -37,8 +37,7 @@ from nas.study.fitting import check_fits, check_folds
 from nas.study.folder import RunFolder
 from nas.study.objectives import Objective, check_proxy, parse
 from nas.study.screening import Scorer, cheap, scorer, screened, some_sources
-from nas.study.search import Search, Watcher
-from nas.study.store import Store, repair
+from nas.study.store import Store
 
 if TYPE_CHECKING:
     from nas.diffusion.generator import Generator
@@ -46,6 +45,14 @@ if TYPE_CHECKING:
 
 Working = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and how much there is."""
+
+OF_STUDY = (
+    *("controller", "controller_options", "seed", "epochs", "patience", "validate_every", "fidelity", "evaluator"),
+    *("simulated", "screen", "pool", "sharing", "warm_up", "batches", "precision", "class_weights", "trial_seconds"),
+    *("max_params", "max_latency", "known_first", "confirm", "keep"),
+)
+"""Settings that make trials what they are, besides the data, the space and the objectives: the same in all processes
+that search on one study."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +89,17 @@ class Plan:
             "space": self.space.fingerprint(),
             "task": self.task.fingerprint(),
             "objectives": [str(o) for o in self.objectives],
+            "settings": {n: v for n in OF_STUDY if (v := getattr(self.settings, n)) not in (None, {})},
             "versions": versions(),
         }
 
-    def problem(self, folder: RunFolder | None = None, told: Working | None = None) -> Problem:
+    def problem(self, folder: RunFolder | None = None, told: Working | None = None, stream: int = 0) -> Problem:
         """What a controller is made for, and what it may ask of the study.
 
         Args:
             folder: of the run, where a controller may keep something.
             told: hears what a controller is doing that takes long.
+            stream: of random numbers, see ``Problem``.
         """
         return Problem(
             self.space,
@@ -104,6 +113,7 @@ class Plan:
             prepared=None if self.column is not None else self._prepared,
             folder=None if folder is None else folder.path,
             told=told,
+            stream=stream,
         )
 
     def costs(self, names: Sequence[str] = ()) -> Costs:
@@ -131,15 +141,19 @@ class Plan:
         return scorer(self.space, self.task, self.settings, self.objectives, proxies, self.device)
 
     def made_controller(
-        self, memory: int | None = None, folder: RunFolder | None = None, told: Working | None = None
+        self,
+        memory: int | None = None,
+        folder: RunFolder | None = None,
+        told: Working | None = None,
+        stream: int = 0,
     ) -> Controller:
         """A fresh controller, with its screen if there is one.
 
         Args:
             memory: limit in MiB of scoring one network.
-            folder: see ``problem``, and so ``told``.
+            folder: see ``problem``, and so ``told`` and ``stream``.
         """
-        problem, settings = self.problem(folder, told), self.settings
+        problem, settings = self.problem(folder, told, stream), self.settings
         made = create(self.controller, problem, **settings.controller_options)
         if settings.screen is not None:
             made = screened(made, problem, self.task, settings, self.objectives, self.screens, self.device, memory)
@@ -319,29 +333,6 @@ def _device(device: str, to_read: bool) -> str:
         return resolve("auto")
 
 
-def start(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Search:
-    """A new search in a new folder. The caller holds the folder's lock."""
-    where = folder.store(plan.settings)
-    evaluator = plan.settings.evaluator
-    store = Store.create(where, folder.name, plan.header(), plan.space, plan.objectives, evaluator)
-    return _search(plan, folder, store, watcher)
-
-
-def resume(plan: Plan, folder: RunFolder, watcher: Watcher | None = None) -> Search:
-    """The search of a folder, with its finished trials told again. The caller holds the folder's lock.
-
-    Raises:
-        RunError: if the store belongs to something else than the plan.
-    """
-    where = folder.store(plan.settings)
-    repair(folder.journal)
-    some = folder.weights(0).parent.exists() or folder.shared(0).parent.exists()
-    if not some and not Store.begun(where, folder.name):  # killed before its first trial
-        return start(plan, folder, watcher)
-    store = Store.open(where, folder.name, plan.header(), plan.space, plan.objectives)
-    return _search(plan, folder, store, watcher)
-
-
 def open_store(plan: Plan, folder: RunFolder) -> Store:
     """The store of a folder, to read: trials of an earlier version of the space's networks are welcome."""
     where, checked = folder.store(plan.settings), ("knobs", "task", "objectives")
@@ -359,21 +350,3 @@ def versions() -> Mapping[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-def _search(plan: Plan, folder: RunFolder, store: Store, watcher: Watcher | None) -> Search:
-    return Search(
-        space=plan.space,
-        task=plan.task,
-        settings=plan.settings,
-        objectives=plan.objectives,
-        controller=plan.made_controller(
-            default_memory(plan.device, plan.workers), folder, getattr(watcher, "working", None)
-        ),
-        store=store,
-        folder=folder if plan.column is None else None,
-        device=plan.device,
-        memory=plan.memory,
-        costs=plan.costs(),
-        watcher=watcher,
-    )

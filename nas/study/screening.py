@@ -18,8 +18,8 @@ from nas.searchspace.source import load, source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import AUTO, POOL, Settings
+from nas.study.jobs import recipe_of
 from nas.study.objectives import Objective, measured
-from nas.study.search import recipe_of
 from nas.zerocost.kernels import LABELLED
 from nas.zerocost.persample.egonets import samples
 from nas.zerocost.persample.receptive import hops

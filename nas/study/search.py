@@ -1,119 +1,49 @@
-"""The loop of every search: ask, evaluate, store, tell."""
+"""The loop of every search: ask, claim, evaluate, store, tell."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
-from nas.controllers.base import Controller, Trial
+from nas.controllers.base import Controller
 from nas.evaluation.executors import Executor
-from nas.evaluation.job import Inherited, Job, Outcome
-from nas.evaluation.proxies import column
-from nas.evaluation.train import pace
+from nas.evaluation.job import Outcome
 from nas.searchspace.errors import BadInput, RunError
-from nas.searchspace.recipe import Recipe
-from nas.searchspace.source import source
 from nas.searchspace.space import Space
 from nas.searchspace.task import Task
-from nas.settings import WARM_UP, Settings, proxy_of
-from nas.study.confirming import LONGER, contestants, missing, trainings
-from nas.study.costs import Costs, known
-from nas.study.fidelity import bracket, rungs
+from nas.settings import Settings
+from nas.study.artefacts import Artefacts
+from nas.study.confirming import contestants, missing, trainings
+from nas.study.costs import Costs
 from nas.study.finals import finalists, untrained
 from nas.study.folder import RunFolder
+from nas.study.jobs import Jobs, Proposal, trial_of
 from nas.study.keeping import Keeper
-from nas.study.objectives import Objective, measured
+from nas.study.objectives import Objective
+from nas.study.peers import LOST, Alone, Company, Key, key_of
 from nas.study.records import AGAIN, FROM_SCRATCH, REFUSED, Record, Repeat, searched
 from nas.study.replay import retell, tell_repeat
 from nas.study.sharing import Lenders
 from nas.study.store import InMemory, Store
+from nas.study.unseen import unseen
+from nas.study.watching import Silent, Watcher
 
 IN_A_ROW = 50
 """Known networks a controller may propose one after the other before the study draws an unknown one itself."""
 LIMITED = 500
 """The same, of networks that are known or beyond the limits."""
-LISTED = 300_000
-"""Spaces up to this size are listed to find the last unknown networks."""
-
-
-class Watcher(Protocol):
-    """Hears how the search goes."""
-
-    def started(self, records: Sequence[Record]) -> None:
-        """The search begins or goes on; these trials are known."""
-
-    def recorded(self, record: Record) -> None:
-        """A trial was stored."""
-
-    def finals(self, total: int, done: int) -> None:
-        """From now on the best trials are trained from scratch, ``total`` of which ``done`` are stored already."""
-
-    def noted(self, note: str) -> None:
-        """Something that the user should know."""
-
-    def working(self, what: str, done: int, total: int) -> None:
-        """The controller is at something that takes long; ``done`` of ``total`` steps are behind it.
-
-        A watcher may lack this method.
-        """
-
-
-class Silent:
-    """A watcher that says nothing."""
-
-    def started(self, records: Sequence[Record]) -> None:
-        """Nothing."""
-
-    def recorded(self, record: Record) -> None:
-        """Nothing."""
-
-    def finals(self, total: int, done: int) -> None:
-        """Nothing."""
-
-    def noted(self, note: str) -> None:
-        """Nothing."""
-
-    def working(self, what: str, done: int, total: int) -> None:
-        """Nothing."""
-
-
-@dataclass
-class _Running:
-    """A proposal that is being evaluated, and the same network proposed again in the meantime."""
-
-    architecture: Any
-    origin: str
-    repeats: tuple[Repeat, ...]
-    weights: Path | None
-    evaluator: str
-    inherits: tuple[Inherited, ...] | None = None
-    bracket: int = 0
-    seed: int = 0
-    again: list[Any] = field(default_factory=list)
-
-
-def recipe_of(architecture: Any, task: Task, settings: Settings) -> Recipe:
-    """How an architecture is trained: our defaults, what its space says, what the user says."""
-    recipe = Recipe()
-    if hasattr(architecture, "recipe"):
-        recipe = architecture.recipe(recipe, task)
-    return replace(
-        recipe,
-        epochs=recipe.epochs if settings.epochs is None else settings.epochs,
-        patience=recipe.patience if settings.patience is None else settings.patience,
-    )
 
 
 class Search:
     """A search that can be left at any moment and taken up again.
 
     Making it tells the controller the stored trials; ``run`` goes on until the budget is spent. Weights are kept in
-    ``folder``; there is none where nothing is trained.
+    ``folder``; there is none where nothing is trained. Where other processes share the study, each claims what it
+    evaluates, and hears of the trials of all in the order in which they were stored.
     """
 
     def __init__(
@@ -130,30 +60,35 @@ class Search:
         memory: int | None = None,
         watcher: Watcher | None = None,
         costs: Costs | None = None,
+        peers: Company | None = None,
     ) -> None:
         self.space, self.task, self.settings = space, task, settings
         self.objectives = tuple(objectives)
         self.controller = controller
         self.records = store.records()
         self.exhausted = False
-        self._store, self._folder, self._device, self._memory = store, folder, device, memory
+        self._store = store
         self._watcher: Watcher = watcher or Silent()
         self._costs = costs or Costs(space, task, device)
+        self._peers: Company = peers or Alone()
         timed = settings.fidelity == "full"
         self._keeper = None if folder is None else Keeper(folder, settings.keep, self.records, timed)
         self._searched = searched(self.records)
-        self._known: dict[Any, Record] = {space.canonical(r.trial.architecture): r for r in self._searched}
-        self._running: dict[Any, _Running] = {}
+        self._known: dict[Any, Record] = {}
+        for record in self._searched:
+            self._known.setdefault(space.canonical(record.trial.architecture), record)
+        self._done = {self._key_of(record) for record in self.records}
+        self._running: dict[Key, Proposal] = {}
+        self._finished: dict[Key, Proposal] = {}
+        self._waiting: list[Proposal] = []
+        self._speechless: Any = None
         self._before = self.records[-1].elapsed if self.records else 0.0
-        self._launched = 0
         self._simulated = self._trained = 0.0
-        self._metrics = measured(self.objectives, task.metric)
         self._lenders = None
-        if folder is not None:
-            for left in (folder.path / "weights").glob("*running-*"):  # by a killed process
-                left.unlink(missing_ok=True)
+        self._artefacts = Artefacts(folder, self._peers)
         if folder is not None and settings.evaluator == "shared":
             self._lenders = Lenders(folder, task, settings.sharing, self._searched)
+        self._job = Jobs(task, settings, self.objectives, device, memory, self._lenders)
         for record in self._searched:
             retell(controller, record, self.records)
 
@@ -170,23 +105,21 @@ class Search:
             self._watcher.noted(note)
         try:
             with executor:
-                self._evaluate(executor, self._next)
+                self._evaluate(executor, self._next, self.settings.evaluator)
                 self._tell_refused()
-                best = finalists(self.records, self.settings.keep)
-                left = untrained(self.records, self.settings.keep, self.space)
-                if left:
-                    self._watcher.finals(len(best), len(best) - len(left))
-                    finals = iter(left)
-                    self._evaluate(executor, lambda: self._final(next(finals, None)))
+                if best := finalists(self.records, self.settings.keep):
+                    left = untrained(self.records, self.settings.keep, self.space)
+                    if left:
+                        self._watcher.finals(len(best), len(best) - len(left))
+                        self._evaluate(executor, self._final, FROM_SCRATCH)
                 if again := contestants(self.records, self.settings.confirm):
                     self._watcher.finals(trainings(len(again)), len(self.records) - len(self._searched))
-                    self._evaluate(executor, self._again)
+                    self._evaluate(executor, self._again, AGAIN)
                 self._tell_busy(executor.slots)
         finally:
-            for running in self._running.values():
-                if running.weights is not None:
-                    running.weights.unlink(missing_ok=True)
+            self._artefacts.drop(self._running.values())
             self._running.clear()
+            self._peers.close()
 
     def _tell_busy(self, slots: int) -> None:
         """Say how much of the time the workers trained, their start included."""
@@ -214,53 +147,123 @@ class Search:
 
     # one trial
 
-    def _evaluate(self, executor: Executor, following: Callable[[], _Running | None]) -> None:
-        """Evaluate what follows until nothing does, though all that was begun is finished."""
-        futures: dict[Future[Outcome], Any] = {}
+    def _evaluate(self, executor: Executor, following: Callable[[], Proposal | None], evaluator: str) -> None:
+        """Evaluate what follows until nothing does, though all that was begun is finished, elsewhere too."""
+        futures: dict[Future[Outcome], Key] = {}
+        pause = self._peers.pause
         while True:
+            self._look()
             while len(futures) < executor.slots and (proposal := following()) is not None:
                 self._launch(proposal, executor, futures)
-            if not futures:
+            if futures:
+                done, _ = wait(futures, timeout=pause, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._finish(futures.pop(future), self._outcome(future))
+            elif pause is None or not self._pending(evaluator):
                 return
-            done, _ = wait(futures, return_when=FIRST_COMPLETED)
-            for future in done:
-                self._finish(futures.pop(future), self._outcome(future))
+            else:
+                time.sleep(pause)
 
-    def _next(self) -> _Running | None:
-        """What the controller proposes next; None when it waits for results, or the search is at its end."""
-        trials, seconds = self.settings.trials, self.settings.seconds
-        if self.exhausted or (trials is not None and len(self._searched) + len(self._running) >= trials):
+    def _look(self) -> None:
+        """Hear what the other processes do; first of their claims, so that none of them ends unnoticed."""
+        if self._peers.pause is None:
+            return
+        self._peers.look()
+        self._hear()
+        for key in [key for key in self._peers.left if key in self._done]:  # killed after its trial was stored
+            self._peers.release(key)
+
+    def _pending(self, evaluator: str) -> bool:
+        """Whether something that this part of the search needs is being evaluated elsewhere."""
+        done = evaluator == self.settings.evaluator and self._full(len(self._searched))
+        return not done and any(key[1] == evaluator for key in self._peers.others)
+
+    def _full(self, count: int) -> bool:
+        return self.settings.trials is not None and count >= self.settings.trials
+
+    def _out(self) -> int:
+        """How many proposals of the search are being evaluated, here and elsewhere."""
+        elsewhere = [key for key in self._peers.others if key[1] == self.settings.evaluator]
+        return len(self._running) + sum(key not in self._done for key in elsewhere)
+
+    def _next(self) -> Proposal | None:
+        """What is evaluated next; None when the controller waits for results, or the search is at its end."""
+        seconds = self.settings.seconds
+        if self.exhausted or self._full(len(self._searched) + self._out()):
             return None
         if seconds is not None and self.elapsed() >= seconds:
             return None
-        proposal = self._propose()
-        self.exhausted = proposal is None and not self._running
-        return proposal
+        left = [replace(claims[0].proposal, adopted=True) for claims in self._peers.left.values()]
+        for proposal in (*left, *self._waiting):
+            if proposal.evaluator == self.settings.evaluator and self._claimed(proposal):
+                self._waiting = [waiting for waiting in self._waiting if waiting is not proposal]
+                return self._artefacts.named(proposal)
+        if self._peers.pause is not None and self._state() == self._speechless:
+            return None
+        proposed = self._propose()
+        self._speechless = self._state() if proposed is None else None
+        self.exhausted = proposed is None and not (self._running or self._peers.others or self._waiting)
+        return proposed
 
-    def _final(self, record: Record | None) -> _Running | None:
-        """The training from scratch of a trial that had none."""
-        return None if record is None else self._proposal(record.trial.architecture, record.origin, (), FROM_SCRATCH)
+    def _state(self) -> Any:
+        """What a controller that had nothing to say has to see changed before it is asked again."""
+        return len(self.records), len(self._running), self._peers.others.keys()
 
-    def _again(self) -> _Running | None:
+    def _final(self) -> Proposal | None:
+        """The next training from scratch of a trial that had none; None while the others are running, or at the end."""
+        left = untrained(self.records, self.settings.keep, self.space)
+        return self._first_of((record, self.settings.seed) for record in left)
+
+    def _again(self) -> Proposal | None:
         """The next training with another seed; None while the others of the round are running, or at the end."""
         limit = self.settings.confirm_seconds
         if limit is not None and self.elapsed() - self._searched[-1].elapsed >= limit:
             return None
-        for record, seed in missing(self.records, self.settings.confirm, self.settings.seed, self.space):
-            if (self.space.canonical(record.trial.architecture), seed) not in self._running:
-                return self._proposal(record.trial.architecture, record.origin, (), AGAIN, seed)
+        return self._first_of(missing(self.records, self.settings.confirm, self.settings.seed, self.space), AGAIN)
+
+    def _first_of(self, wanted: Iterable[tuple[Record, int]], evaluator: str = FROM_SCRATCH) -> Proposal | None:
+        """The first of these trials, with the seeds, that nobody trains yet."""
+        for record, seed in wanted:
+            proposal = Proposal(record.trial.architecture, record.origin, (), evaluator, seed)
+            if self._claimed(proposal):
+                return self._artefacts.named(proposal)
         return None
 
-    def _key(self, proposal: _Running) -> Any:
-        """What a running proposal is known by: its network, and its seed if that is another one."""
-        key = self.space.canonical(proposal.architecture)
-        return (key, proposal.seed) if proposal.evaluator == AGAIN else key
+    def _key(self, proposal: Proposal) -> Key:
+        return key_of(self.space, proposal.architecture, proposal.evaluator, proposal.seed)
 
-    def _launch(self, proposal: _Running, executor: Executor, futures: dict[Future[Outcome], Any]) -> None:
+    def _key_of(self, record: Record) -> Key:
+        return key_of(self.space, record.trial.architecture, record.evaluator, record.seed)
+
+    def _claimed(self, proposal: Proposal) -> bool:
+        """Whether this process may evaluate it: nobody has or does, nobody was quicker, and there is room for it."""
+        key = self._key(proposal)
+        if key in self._done or key in self._running or key in self._peers.others or not self._peers.claim(proposal):
+            return False
+        self._look()
+        if key in self._done or self._beyond(key):
+            self._peers.release(key)
+            return False
+        return True
+
+    def _beyond(self, key: Key) -> bool:
+        """Whether other processes took the last places in the budget at the same time."""
+        evaluator = self.settings.evaluator
+        if key[1] != evaluator or key not in self._peers.mine:
+            return False
+        own, claims = self._peers.mine[key].number, {**self._peers.others, **self._peers.mine}
+        before = sum(c.number < own and k[1] == evaluator and k not in self._done for k, c in claims.items())
+        return self._full(len(self._searched) + before)
+
+    def _launch(self, proposal: Proposal, executor: Executor, futures: dict[Future[Outcome], Key]) -> None:
         key = self._key(proposal)
         self._running[key] = proposal
+        if key in self._peers.mine and self._peers.mine[key].lost >= LOST:
+            self._finish(key, Outcome(reason=f"{LOST} processes were lost while they evaluated it"))
+            return
+        number = len(self.records) + self._out() - 1  # with itself; its own number if it is the next to finish
         try:
-            job = self._job(proposal)
+            job = self._job(proposal, number, self.records)
         except BadInput as error:  # the space's own network refuses this combination
             self._finish(key, Outcome(reason=str(error)))
             return
@@ -269,91 +272,43 @@ class Search:
             return
         futures[executor.submit(job)] = key
 
-    def _job(self, proposal: _Running) -> Job:
-        settings = self.settings
-        if settings.table is not None:
-            return Job("", Recipe(), settings.seed, self._metrics, architecture=proposal.architecture)
-        recipe = recipe_of(proposal.architecture, self.task, settings)
-        every = settings.validate_every
-        if proposal.evaluator == "shared":
-            every = every or pace(recipe.epochs)  # that of the whole training: looking at each epoch would cost more
-            recipe = replace(recipe, epochs=min(recipe.epochs, settings.warm_up or WARM_UP))
-        number = len(self.records) + len(self._running) - 1  # with itself; its own number if it is the next to finish
-        again, limit = proposal.evaluator == AGAIN, settings.trial_seconds
-        fidelity = "full" if again else settings.fidelity
-        proposal.bracket = bracket(fidelity, number, recipe.epochs)
-        text, proxy = source(proposal.architecture, self.task), proxy_of(proposal.evaluator)
-        if self._lenders and proposal.evaluator == "shared":
-            proposal.inherits = self._lenders.inherits(proposal.architecture)
-        return Job(
-            source=text,
-            recipe=recipe,
-            seed=proposal.seed,
-            metrics=self._metrics,
-            device=self._device,
-            class_weights=settings.class_weights,
-            seconds=limit * LONGER if again and limit is not None else limit,
-            memory=self._memory,
-            weights=None if proposal.weights is None else str(proposal.weights),
-            validate_every=every,
-            batches=settings.batches,
-            precision=settings.precision,
-            rungs=rungs(fidelity, proposal.bracket, recipe.epochs, self.records, self.objectives[0].maximise),
-            inherits=proposal.inherits,
-            proxies=() if proxy is None else (proxy,),
-            trains=proxy is None,
-            latency="latency" in {o.name for o in self.objectives},
-            known=known(proposal.architecture, self.task),
-        )
-
-    def _propose(self) -> _Running | None:
-        """A network that is not known yet; None when the controller or the space has no more."""
+    def _propose(self) -> Proposal | None:
+        """A network that is not known yet; None when the controller, the space or the budget has no more."""
         repeats: list[Repeat] = []
+        settings = self.settings
         for _ in range(LIMITED if self._costs.limits else IN_A_ROW):
             asked = self.controller.ask(1)
             if not asked:
                 return None
             architecture = asked[0]
-            key = self.space.canonical(architecture)
-            if key in self._known:
-                repeats.append(Repeat(architecture, self._known[key].trial.number))
+            network = self.space.canonical(architecture)
+            key = (network, settings.evaluator, settings.seed)
+            if network in self._known:
+                repeats.append(Repeat(architecture, self._known[network].trial.number))
                 self._tell_repeat(repeats[-1])
             elif key in self._running:
                 self._running[key].again.append(architecture)
-            elif not self._costs.within(key):
+            elif not self._costs.within(network):
                 repeats.append(Repeat(architecture, REFUSED))
                 self._tell_repeat(repeats[-1])
             else:
-                return self._proposal(architecture, self.settings.controller, repeats, self.settings.evaluator)
-        unknown = self._unknown()
-        return None if unknown is None else self._proposal(unknown, "random", repeats, self.settings.evaluator)
-
-    def _proposal(
-        self, architecture: Any, origin: str, repeats: Sequence[Repeat], evaluator: str, seed: int | None = None
-    ) -> _Running:
-        self._launched += 1
-        home = self._home(evaluator, 0)
-        weights = None if home is None else home.with_name(f"running-{self._launched}.safetensors")
-        given = self.settings.seed if seed is None else seed
-        return _Running(architecture, origin, tuple(repeats), weights, evaluator, seed=given)
-
-    def _home(self, evaluator: str, number: int) -> Path | None:
-        """Where the weights of a trial go; None if nothing is trained."""
-        if self._folder is None:
-            return None
-        return self._folder.shared(number) if evaluator == "shared" else self._folder.weights(number)
-
-    def _unknown(self) -> Any:
-        """A random network that is neither known nor running, or None if there is none left."""
-        taken = self._known.keys() | self._running.keys()
-        rng = random.Random(f"{self.settings.seed}/unknown/{len(self._searched) + len(self._running)}")
-        for _ in range(1000):
-            drawn = self.space.sample(rng)
-            if self.space.canonical(drawn) not in taken and self._costs.within(drawn):
-                return drawn
-        if self._costs.limits or not self.space.finite() or self.space.size() > LISTED:
-            return None
-        return next((a for a in self.space.enumerate() if self.space.canonical(a) not in taken), None)
+                proposal = Proposal(architecture, settings.controller, tuple(repeats), *key[1:])
+                if self._claimed(proposal):
+                    return self._artefacts.named(proposal)
+                self._waiting.append(proposal)  # until it is known, or whoever evaluates it is lost
+                self._tell_waiting()
+                if self._full(len(self._searched) + self._out()):
+                    return None
+                repeats = []
+        while not self._full(len(self._searched) + self._out()):
+            taken = {*self._known, *(key[0] for key in (*self._running, *self._peers.others))}
+            rng = random.Random(f"{settings.seed}/unknown/{len(self._searched) + self._out()}")
+            if (drawn := unseen(self.space, taken, self._costs, rng)) is None:
+                break
+            proposal = Proposal(drawn, "random", tuple(repeats), settings.evaluator, settings.seed)
+            if self._claimed(proposal):
+                return self._artefacts.named(proposal)
+        return None
 
     def _outcome(self, future: Future[Outcome]) -> Outcome:
         error = future.exception()
@@ -368,59 +323,71 @@ class Search:
             raise RunError(f"the worker processes cannot be started ({error}); the finished trials are safe") from error
         raise error
 
-    def _finish(self, key: Any, outcome: Outcome) -> None:
+    def _finish(self, key: Key, outcome: Outcome) -> None:
+        """Store what became of a proposal; the controller hears of it with all that others stored before."""
         running = self._running.pop(key)
-        trial = self._trial(running, outcome)
-        self._simulated += trial.seconds
-        self._trained += trial.seconds
-        record = Record(
-            trial,
-            self.elapsed(),
-            running.origin,
-            running.repeats,
-            running.seed,
-            running.bracket,
-            running.evaluator,
-        )
-        home = self._home(running.evaluator, trial.number)
-        if home is not None and running.weights is not None and running.weights.is_file():
-            running.weights.replace(home)
+        if not self._peers.holds(key):
+            self._artefacts.drop([running])
+            self._watcher.noted("another process took this one for dead and evaluates one of its networks")
+            return
+        found = dict(outcome.metrics)
+        if hasattr(self.controller, "about") and running.evaluator == self.settings.evaluator:
+            found = {**self.controller.about(running.architecture), **found}
+        trial = trial_of(running, replace(outcome, metrics=found), len(self.records), self.objectives)
+        self._simulated += outcome.seconds
+        self._trained += outcome.seconds
+        of = running
+        record = Record(trial, self.elapsed(), of.origin, of.repeats, of.seed, of.bracket, of.evaluator)
+        if self._peers.alone:  # else the number is not known before it is stored
+            self._artefacts.keep(running, trial.number)
         self._store.add(record)
+        self._finished[key] = running
+        if self._peers.pause is None:
+            self._heard(record)
+        else:
+            self._hear()
+        self._peers.release(key, trial.number)
+
+    def _hear(self) -> None:
+        """Hear of the trials that were stored since, by whichever process."""
+        assert isinstance(self._store, Store)
+        for record in self._store.since(len(self.records)):
+            self._heard(record)
+
+    def _heard(self, record: Record) -> None:
+        """A trial was stored, here or elsewhere."""
+        key = self._key_of(record)
+        own = self._finished.pop(key, None)
+        if own is not None:
+            self._artefacts.keep(own, record.trial.number)
+        else:
+            self._before += max(0.0, record.elapsed - self.elapsed())  # whoever has searched for longest tells the time
         self.records.append(record)
+        self._done.add(key)
         if self._keeper is not None:
             self._keeper.add(record)
-        if running.evaluator != self.settings.evaluator:  # of no concern to the search
+        if record.evaluator != self.settings.evaluator:  # of no concern to the search
             self._watcher.recorded(record)
             return
         self._searched.append(record)
-        self._known[key] = record
+        self._known.setdefault(key[0], record)
         if self._lenders:
             self._lenders.add(record, {each.file for r in self._running.values() for each in r.inherits or ()})
-        self.controller.tell([trial])
+        if own is not None and not own.adopted:
+            self.controller.tell([record.trial])
+        else:
+            retell(self.controller, record, self.records)
         self._watcher.recorded(record)
-        for architecture in running.again:
-            self._tell_repeat(Repeat(architecture, trial.number))
+        for architecture in own.again if own else ():
+            self._tell_repeat(Repeat(architecture, record.trial.number))
+        self._tell_waiting()
 
-    def _trial(self, running: _Running, outcome: Outcome) -> Trial:
-        number, architecture = len(self.records), running.architecture
-        reason, values, proxy = outcome.reason, None, proxy_of(running.evaluator)
-        wanted = [objective.by(running.evaluator) for objective in self.objectives]
-        found = self._about(running) | dict(outcome.metrics)
-        if reason is None and proxy is not None and column(proxy) not in found:
-            reason = f"proxy {proxy} has no score for this network"
-        if reason is None:
-            values = tuple(o.value(found[o.key]) for o in wanted)
-            if any(v != v for v in values):
-                reason, values = f"not a number: {', '.join(o.label for o in wanted)} = {values}", None
-        stopped = outcome.curve[-1][0] if outcome.stopped and reason is None else None
-        return Trial(number, architecture, values, found, outcome.seconds, reason, outcome.curve, stopped)
-
-    def _about(self, running: _Running) -> dict[str, float]:
-        """What the controller knows of a proposal; of trainings that the search did not propose it knows nothing."""
-        about = getattr(self.controller, "about", None)
-        if about is None or running.evaluator != self.settings.evaluator:
-            return {}
-        return dict(about(running.architecture))
+    def _tell_waiting(self) -> None:
+        """Answer proposals of the controller that were evaluated elsewhere."""
+        for proposal in [p for p in self._waiting if self._key(p) in self._done]:
+            self._waiting.remove(proposal)
+            number = self._known[self.space.canonical(proposal.architecture)].trial.number
+            self._tell_repeat(Repeat(proposal.architecture, number))
 
     # what is known already
 

@@ -6,7 +6,6 @@ early are pruned ones there, with their value, and learning curves are intermedi
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nas.controllers.base import Trial
 from nas.controllers.optuna_knobs import distribution
-from nas.searchspace.errors import BadInput, MissingExtra, NasError, RunError
+from nas.searchspace.errors import BadInput, NasError, RunError
 from nas.searchspace.space import Space
 from nas.study.objectives import Objective
+from nas.study.places import shown
 from nas.study.records import FROM_SCRATCH, Record, Repeat
+from nas.study.storages import storage, why
 
 HEADER = "nas"
 """The study attribute that says what the study is of."""
@@ -34,6 +33,7 @@ ANOTHER = {
     "space": "a search space that writes other networks",
     "task": "another data set, split or metric",
     "objectives": "other objectives",
+    "settings": "another choice of settings",
 }
 
 
@@ -55,7 +55,7 @@ class InMemory:
 class Store:
     """The trials of one study.
 
-    Only one process writes, and it holds the run's lock.
+    Only one process writes, and it holds the run's lock; or several do that share the study, see ``nas.study.peers``.
     """
 
     def __init__(self, study: optuna.Study, space: Space[Any], objectives: Sequence[Objective]) -> None:
@@ -83,7 +83,7 @@ class Store:
         backend = storage(where)
         directions = [StudyDirection.MAXIMIZE if o.maximise else StudyDirection.MINIMIZE for o in objectives]
         try:
-            with _Quiet():
+            with Quiet():
                 study = optuna.create_study(
                     storage=backend, study_name=name, directions=directions, load_if_exists=True
                 )
@@ -96,7 +96,7 @@ class Store:
         except NasError:
             raise
         except Exception as error:
-            raise RunError(f"the store {shown(where)} cannot be written: {error}") from error
+            raise RunError(f"the store {shown(where)} cannot be written: {why(error, str(where))}") from error
         return Store(study, space, objectives)
 
     @staticmethod
@@ -130,11 +130,15 @@ class Store:
         if not isinstance(recorded, dict):
             raise RunError(f"the study {name!r} in {shown(where)} was not written by nas")
         for key in checked:
-            if recorded.get(key) != header[key]:
-                raise RunError(
-                    f"the store of {name!r} belongs to {ANOTHER[key]} than the one given now "
-                    f"({recorded.get(key)!r} there, {header[key]!r} here); start a new run with another --name"
-                )
+            there, here = recorded.get(key), header[key]
+            if there == here or (key == "settings" and there is None):  # of a version that did not keep them
+                continue
+            if key == "settings" and isinstance(there, Mapping):
+                there, here = _differing(there, here), _differing(here, there)
+            raise RunError(
+                f"the store of {name!r} belongs to {ANOTHER[key]} than the one given now ({there!r} there, {here!r} "
+                "here); start a new run with another --name"
+            )
         return Store(study, space, objectives)
 
     def add(self, record: Record) -> None:
@@ -147,10 +151,9 @@ class Store:
         try:
             self._study.add_trial(frozen)
         except Exception as error:  # each kind of storage has errors of its own
-            why = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise RunError(
-                f"trial {record.trial.number} could not be written ({why}); the trials before it are safe. Make room, "
-                "then continue with nas resume"
+                f"trial {record.trial.number} could not be written ({why(error)}); the trials before it are safe. Make "
+                "room, then continue with nas resume"
             ) from error
 
     def records(self) -> list[Record]:
@@ -159,7 +162,19 @@ class Store:
         Raises:
             RunError: if a trial is not an architecture of the space.
         """
-        return [self._record(frozen) for frozen in self._study.get_trials(deepcopy=False)]
+        return self.since(0)
+
+    def since(self, number: int) -> list[Record]:
+        """Those from a number on.
+
+        Raises:
+            RunError: if a trial is not an architecture of the space, or the storage cannot be read.
+        """
+        try:
+            found = self._study.get_trials(deepcopy=False)[number:]
+        except Exception as error:
+            raise RunError(f"the trials cannot be read ({why(error)}); those that are finished are safe") from error
+        return [self._record(frozen) for frozen in found]
 
     @property
     def study(self) -> optuna.Study:
@@ -225,6 +240,10 @@ class Store:
             raise RunError(f"trial {frozen.number} of the store is not one of this space: {error}") from error
 
 
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if value != other.get(name)}
+
+
 def _named(objective: Objective, evaluator: str) -> str:
     """What Optuna calls an objective. Values have its direction, scores too."""
     found = objective.by(evaluator)
@@ -233,7 +252,7 @@ def _named(objective: Objective, evaluator: str) -> str:
     return f"{'' if objective.maximise else 'minus '}{found.label} (of those trained: {objective.label})"
 
 
-class _Quiet:
+class Quiet:
     """Optuna's own messages off, and back to what they were."""
 
     def __enter__(self) -> None:
@@ -255,50 +274,11 @@ def _load(where: Path | str, name: str) -> optuna.Study:
 
 def _find(where: Path | str, name: str) -> optuna.Study | None:
     try:
-        with _Quiet():
+        with Quiet():
             return optuna.load_study(study_name=name, storage=storage(where))
     except KeyError:
         return None
     except NasError:
         raise
     except Exception as error:
-        raise RunError(f"the store {shown(where)} is damaged and cannot be read: {error}") from error
-
-
-def repair(journal: Path) -> None:
-    """Drop what a killed process left behind: half a last line, and the lock of the file.
-
-    Whoever only reads leaves that to whoever writes: it may be writing.
-    """
-    if not journal.is_file():
-        return
-    with journal.open("rb+") as file:
-        content = file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            file.truncate(whole)
-    for left in journal.parent.glob(journal.name + ".lock*"):
-        left.unlink(missing_ok=True)
-
-
-def shown(where: Path | str) -> str:
-    """A place as it may be printed: without the password of a URL."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(where))
-
-
-def storage(where: Path | str) -> BaseStorage:
-    """The Optuna storage of a path or URL."""
-    if isinstance(where, Path):
-        try:
-            return JournalStorage(JournalFileBackend(str(where)))
-        except OSError as error:
-            raise RunError(f"the store {where} cannot be opened: {error.strerror or error}") from error
-    try:
-        return optuna.storages.get_storage(where)
-    except ImportError as error:
-        scheme = where.split(":")[0].split("+")[0]
-        extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(scheme)
-        line = f"pip install 'gnn-nas[{extra}]'" if extra else f"pip install the driver for {scheme}"
-        raise MissingExtra(f"the storage {scheme} needs a driver that is not installed: {line} ({error})") from error
-    except Exception as error:
-        raise BadInput(f"the storage {shown(where)!r} cannot be opened: {error}") from error
+        raise RunError(f"the store {shown(where)} is damaged and cannot be read: {why(error, str(where))}") from error

@@ -15,8 +15,8 @@ from nas.searchspace.errors import BadInput
 from nas.searchspace.source import module, source
 from nas.searchspace.spaces.registry import SPACES, find
 from nas.settings import Settings
+from nas.study.jobs import recipe_of
 from nas.study.plan import make_plan
-from nas.study.search import recipe_of
 from tests.controllers.spaces import QUICK, judge, problem, space_for
 from tests.controllers.test_every import MODELLED, search
 from tests.nas.toys import StopAfter, graph, graphs, told

@@ -110,7 +110,7 @@ def test_settings_that_are_no_text_or_not_there(tmp_path):
             controller="tpe", controller_options={"startup": 3, "fine": True, "rate": 0.5, "kind": 'a"b'},
             objectives=("accuracy", "-params"), trials=None, seconds=1.5, seed=2**63 - 1, device="cpu", workers=2,
             epochs=3, patience=4, class_weights=True, trial_seconds=60, trial_memory=100,
-            storage="sqlite:///trials.db", keep=1, validate_every=7, fidelity="hyperband",
+            storage="sqlite:////home/trials.db", keep=1, validate_every=7, fidelity="hyperband",
         ),
     ],
 )  # fmt: skip

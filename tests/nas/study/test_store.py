@@ -17,7 +17,7 @@ from nas.controllers.base import Trial
 from nas.searchspace import Space
 from nas.searchspace.errors import BadInput, MissingExtra, RunError
 from nas.searchspace.spaces.registry import SPACES, find
-from nas.study import store as stores
+from nas.study import storages as stores
 from nas.study.objectives import Objective
 from nas.study.records import Record, Repeat
 from nas.study.store import Store
@@ -188,7 +188,9 @@ def test_sql_storage_through_a_search(tmp_path):
     assert told(nas.resume("run", data=graph(), space=Toy, trials=5).records)[:3] == told(first.records)
     assert not first._folder.journal.exists()
     assert told(search(name="journal", trials=3, controller="evolution").records) == told(first.records)
-    with pytest.raises(RunError, match="has a study 'run' already"):
+    with pytest.raises(
+        RunError, match=r"belongs to another choice of settings .*'evolution'.*'random'.*another --name"
+    ):
         search(trials=3, storage=url, runs=tmp_path / "others")
     assert not (tmp_path / "others" / "run").exists()
 

@@ -1,0 +1,130 @@
+"""Where trials are kept: a journal file of the run, or an Optuna storage that several processes may share."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+from nas.passwords import VARIABLE, revealed, without
+from nas.searchspace.errors import BadInput, MissingExtra, RunError
+from nas.study.places import JOURNAL, file_of, shown
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+HEARTBEAT, GRACE = 10, 45
+"""Seconds between two signs of life in a database, and after which whoever gives none is taken for dead."""
+LOCKED, CONNECTING = 60, 10
+"""Seconds to wait for whoever else writes a SQLite file, and for a server to answer."""
+
+
+def storage(where: Path | str) -> BaseStorage:
+    """The Optuna storage of a path or URL.
+
+    Raises:
+        BadInput: if the URL is none, or nothing answers there.
+        MissingExtra: if the driver of a database is not installed.
+        RunError: if a journal file cannot be opened.
+    """
+    if isinstance(where, Path) or where.startswith("journal:"):
+        return _journal(where)
+    url = revealed(where)
+    if url.startswith("postgresql://"):  # which meant another driver in earlier versions of SQLAlchemy
+        url = "postgresql+psycopg" + url.removeprefix("postgresql")
+    try:
+        if url.startswith("redis"):
+            return optuna.storages.get_storage(url)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of signs of life
+            return RDBStorage(url, _engine(url), heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+    except ImportError as error:
+        scheme = where.split(":")[0].split("+")[0]
+        extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(scheme)
+        line = f"pip install 'gnn-nas[{extra}]'" if extra else f"pip install the driver for {scheme}"
+        raise MissingExtra(f"the storage {scheme} needs a driver that is not installed: {line} ({error})") from error
+    except Exception as error:
+        raise BadInput(f"the storage {shown(where)!r} cannot be opened: {why(error, url)}") from error
+
+
+def why(error: BaseException, url: str = "") -> str:
+    """What a database says, without what its library adds, the statements and the password."""
+    said: Any = error
+    while (inner := getattr(said, "orig", None) or said.__cause__) is not None:
+        said = inner
+    if isinstance(said, OSError) and said.strerror:
+        return said.strerror
+    text = without("; ".join(line.strip() for line in str(said).splitlines() if line.strip()), revealed(url))
+    if "password" in text.lower():
+        return f"{text}. Passwords are not kept with a run: write it into the URL of --storage, or set {VARIABLE}"
+    return text or type(said).__name__
+
+
+def _engine(url: str) -> dict[str, Any]:
+    waiting = {"timeout": LOCKED} if url.startswith("sqlite") else {}
+    if url.startswith(("postgresql", "mysql")):
+        waiting = {"connect_timeout": CONNECTING}
+    return {"pool_pre_ping": True, "connect_args": waiting}
+
+
+def _journal(where: Path | str) -> BaseStorage:
+    if (file := file_of(where)) is None:
+        raise BadInput(f"the storage {where!r} names no file; write {JOURNAL}FILE or {JOURNAL}/FOLDER/FILE")
+    try:
+        lock = None if isinstance(where, Path) else JournalLock(file)
+        return JournalStorage(JournalFileBackend(str(file), lock))  # type: ignore[arg-type]
+    except OSError as error:
+        raise RunError(f"the store {where} cannot be opened: {error.strerror or error}") from error
+
+
+class JournalLock:
+    """A lock of a shared journal that falls with its process, and half a line that such a one left with it.
+
+    Optuna's own lock is a file that stays when its process is killed, for 30 seconds.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._lock: FileLock | None = None
+
+    def acquire(self) -> bool:
+        """Wait for it; whoever holds it may write."""
+        from filelock import FileLock
+
+        if self._lock is None:
+            self._lock = FileLock(self._journal.with_name(self._journal.name + ".writing"), thread_local=False)
+        self._lock.acquire()
+        cut(self._journal)
+        return True
+
+    def release(self) -> None:
+        """Let the next one write."""
+        assert self._lock is not None
+        self._lock.release()
+
+
+def cut(journal: Path) -> None:
+    """Drop half a last line; the caller alone may write."""
+    with journal.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if not end or (file.seek(end - 1), file.read(1))[1] == b"\n":
+            return
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def repair(journal: Path) -> None:
+    """Drop what a killed process left behind: half a last line, and the lock of the file.
+
+    Whoever only reads leaves that to whoever writes: it may be writing.
+    """
+    if not journal.is_file():
+        return
+    cut(journal)
+    for left in journal.parent.glob(journal.name + ".lock*"):
+        left.unlink(missing_ok=True)
