@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from nas.controllers.base import Trial
 from nas.searchspace.errors import BadInput, RunError
 from nas.study.choosing import in_order, learned
-from nas.study.confirming import Confirmed, confirmed, missing
+from nas.study.confirming import Confirmed, confirmed, due, left_of
 from nas.study.finals import untrained
 from nas.study.folder import RunFolder
 from nas.study.plan import Plan, open_store, versions
-from nas.study.records import Record, finished, front, searched
+from nas.study.records import AGAIN, Record, finished, front, searched
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +58,8 @@ class Result:
         settings = self._plan.settings
         if not settings.confirm or not self.records:
             return False
-        spent = self.records[-1].elapsed - searched(self.records)[-1].elapsed
-        over = settings.confirm_seconds is not None and spent >= settings.confirm_seconds
-        return not over and bool(missing(self.records, settings.confirm, settings.seed, self._plan.space))
+        left = left_of(self.records, settings.confirm_seconds, self.records[-1].elapsed)
+        return bool(due(self.records, settings.confirm, settings.seed, self._plan.space, left))
 
     @property
     def best(self) -> Trial:
@@ -175,11 +174,18 @@ class Result:
             raise BadInput(f"trial {trial.number} failed ({trial.reason}) and has no weights; choose another")
         file = self._folder.weights(trial.number)
         if not file.is_file():
-            retrain(self._plan, trial.architecture, self.records[trial.number].seed, file)
+            retrain(self._plan, trial.architecture, self.records[trial.number].seed, file, self._limit(trial))
         try:
             return load_file(file)
         except Exception as error:
             raise RunError(f"the weights {file} are damaged ({error}); delete the file to train them again") from error
+
+    def _limit(self, trial: Trial) -> float | None:
+        """Seconds for training a trial once more: as many as it had, if it was one of the best, trained again."""
+        settings = self._plan.settings
+        if self.records[trial.number].evaluator != AGAIN or settings.confirm_seconds is None:
+            return settings.trial_seconds
+        return None if trial.stopped is None else trial.seconds / max(1, len(self._plan.task.folds))
 
     def export(self, to: str | Path, number: int | None = None) -> list[Path]:
         """Write a trial as files that need only torch and torch_geometric; returns the files."""

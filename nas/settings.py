@@ -95,8 +95,8 @@ class Settings:
             ``random``, see ``nas.evaluation.portions.sampling``.
         precision: ``float32``, or on a GPU ``tf32`` or ``bf16``.
         class_weights: whether the loss weighs classes by the inverse of their frequency.
-        trial_seconds: limit of one training, which then ends with its best epoch; twice as much for those of
-            ``confirm``; None means none.
+        trial_seconds: limit of one training, which is cooled down towards it and ends with its best epoch, see
+            ``nas.evaluation.cooling``; None means none.
         trial_memory: limit of one training in MiB; None takes four fifths of what is free, shared by the workers.
         max_params: the most trainable parameters: what has more is not trained, and takes no place in the budget.
         max_latency: the longest forward pass over the validation split, in seconds; likewise.
@@ -108,7 +108,8 @@ class Settings:
         known_first: whether the networks that the space calls known good are trained before the controller is asked.
         confirm: how many of the best trials are trained again in the end, with other seeds, and judged by their means,
             see ``nas.study.confirming``; 0 judges all by the one training of the search.
-        confirm_seconds: seconds after the search in which such a training may start; None means no limit.
+        confirm_seconds: seconds after the search in which all of these trainings end, each of which may take what is
+            left of them; None means that each has ``trial_seconds``.
         keep: how many of the best trials keep their weights; 0, where a proxy is the evaluator, trains none.
     """
 

@@ -7,7 +7,7 @@ import math
 import os
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,8 @@ def prepared(plan: Plan) -> Task:
     return prepare(plan.task.to(plan.device))
 
 
-def retrain(plan: Plan, architecture: Any, seed: int, weights: Path) -> Outcome:
-    """Train once and keep the weights.
+def retrain(plan: Plan, architecture: Any, seed: int, weights: Path, seconds: float | None) -> Outcome:
+    """Train once, in so many seconds at the most, and keep the weights.
 
     Raises:
         BadInput: if the plan trains nothing, because its numbers are looked up.
@@ -87,7 +87,7 @@ def retrain(plan: Plan, architecture: Any, seed: int, weights: Path) -> Outcome:
     """
     _check_trains(plan)
     try:
-        outcome = evaluate(job(plan, architecture, seed, weights), prepared(plan))
+        outcome = evaluate(replace(job(plan, architecture, seed, weights), seconds=seconds), prepared(plan))
     except OSError as error:
         raise RunError(f"the weights {weights} cannot be written: {error.strerror or error}") from error
     if outcome.reason is not None:

@@ -161,7 +161,7 @@ def _where_options(command: Any) -> Any:
 @click.option(
     "--trial-seconds",
     type=float,
-    help="Limit of one training, which then ends with its best epoch; twice as much for those of --confirm.",
+    help="Limit of one training, which is cooled down towards it and ends with its best epoch.",
 )
 @click.option("--max-params", type=float, metavar="N", help="What has more trainable parameters is not trained.")
 @click.option("--max-latency", type=float, metavar="SECONDS", help="Nor what takes longer for the validation split.")
@@ -198,7 +198,7 @@ def _where_options(command: Any) -> Any:
     help="Train the best N trials again with other seeds in the end, the better of them with more, and take the one "
     "with the best mean: the best of many measurements was lucky, too.  [default: 0]",
 )
-@click.option("--confirm-seconds", type=float, help="Start no such training after so many more seconds.")
+@click.option("--confirm-seconds", type=float, help="End all such trainings after so many more seconds; a slow one may take all of them.")
 @click.option(
     "--keep",
     type=int,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
+from nas.evaluation.cooling import Cooling
 from nas.evaluation.engine.prepare import without_preparation
 from nas.evaluation.job import Failed
 from nas.evaluation.train import Trained, class_weights_of, measure, optimiser_of, outputs, pace
@@ -58,7 +58,7 @@ def train_stacked(
     """
     if task.level != "node":
         raise CannotStack(f"each seed shuffles the batches of a {task.level}-level task in its own way")
-    task, begin = without_preparation(task), time.monotonic()
+    task = without_preparation(task)
     chosen = [resolve_metric(name, task.target) for name in metrics]
     weights = class_weights_of(task) if class_weights else None
     every = pace(recipe.epochs) if validate_every is None else validate_every
@@ -67,6 +67,7 @@ def train_stacked(
         stack = _Stack(source, seeds, task)
         optimiser, schedule = optimiser_of(stack.weights, recipe)
         stack.check()
+        cooling = Cooling(optimiser, recipe.epochs, None if seconds is None else seconds * len(seeds))
         runs = [_Run(chosen[0], recipe.patience) for _ in seeds]
         rows = list(runs)
         for epoch in range(1, recipe.epochs + 1):
@@ -78,7 +79,8 @@ def train_stacked(
                 losses.sum().backward()  # type: ignore[no-untyped-call]  # each loss depends on its own network alone
                 optimiser.step()
             schedule.step()
-            late = seconds is not None and time.monotonic() - begin > seconds * len(seeds)
+            if not (late := cooling.late):
+                cooling.step(epoch + 1)
             if late or epoch % every == 0 or epoch == recipe.epochs:
                 logits, y = stack.outputs("valid")
                 for row, run in enumerate(rows):

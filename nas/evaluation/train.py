@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nas.evaluation.batches import chunks, steps
+from nas.evaluation.cooling import Cooling
 from nas.evaluation.job import Failed, Rung
 from nas.metrics import Metric, loss, resolve_metric
 from nas.searchspace.recipe import Recipe
@@ -67,9 +67,10 @@ def train(
     """Train ``model`` in place and leave it with the weights of its best epoch.
 
     The validation split is looked at every ``validate_every`` epochs, after the last one, and at the rungs; a training
-    that a rung finds behind ends there, and so does one whose ``seconds`` are over, after a last look. Of the epochs
-    looked at, the best has the best first metric, and of equals the smallest validation loss. The test split is read
-    once, with its weights. ``model`` and ``task`` are on the same device, which is waited for only at these looks.
+    that a rung finds behind ends there, and so does one whose ``seconds`` are over, cooled down and after a last look.
+    Of the epochs looked at, the best has the best first metric, and of equals the smallest validation loss. The test
+    split is read once, with its weights. ``model`` and ``task`` are on the same device, which is waited for only at
+    these looks.
 
     Args:
         scores: how to score a batch, if not by ``predict``.
@@ -84,9 +85,9 @@ def train(
     shuffle = torch.Generator().manual_seed(seed)
     every = pace(recipe.epochs) if validate_every is None else validate_every
     least = {rung.epoch: rung.least for rung in rungs}
-    begin = time.monotonic()
+    cooling = Cooling(optimiser, recipe.epochs, seconds)
     best, best_loss, best_epoch, state = math.nan, math.inf, 0, _copy(model)
-    curve, epoch, stopped = list[tuple[int, float]](), 0, False
+    curve, epoch, late, stopped = list[tuple[int, float]](), 0, False, False
     for epoch in range(1, recipe.epochs + 1):
         model.train()
         for batch in steps(task, recipe, shuffle):
@@ -94,8 +95,10 @@ def train(
             objective = loss(scores(model, task, batch), batch.y, task.target, weights, task.spread)
             objective.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+            if late := cooling.late:
+                break
+            cooling.step(epoch)
         schedule.step()
-        late = seconds is not None and time.monotonic() - begin > seconds
         if not late and epoch % every and epoch != recipe.epochs and epoch not in least:
             continue
         logits, y = outputs(model, task, "valid", scores)

@@ -19,11 +19,10 @@ SPACE, CONTROLLER, OPTIONS = "classic", "evolution", {"population": 10, "sample"
 networks drawn at random train slowly or badly, and a short search has no time to learn that."""
 SEVERAL = "nsga2"
 """The controller for several objectives."""
-SEARCH, CONFIRM, TRAINING = 0.45, 0.2, 1 / 8
+SEARCH, CONFIRM, TRAINING = 0.45, 0.36, 1 / 8
 """Shares of the time: for the search, for training its best again with other seeds, and the most for one training.
 
-What is left is for the trainings that are still running at the end of each, of which those with other seeds may take
-longer, for reading and for writing.
+What is left is for the trainings that are still running at the end of the search, for reading and for writing.
 """
 CONFIRMED = 4
 WORKERS, WORTH_WORKERS = 4, 40.0

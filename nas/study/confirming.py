@@ -18,8 +18,6 @@ from nas.study.records import AGAIN, Record, finished, ranked, searched
 
 FIRST = 2
 """Fresh seeds of the first round; one says hardly more than the search did."""
-LONGER = 2.0
-"""How many times the limit of a training such a one may take: they are few, and one of them is the network to take."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,29 @@ def missing(records: Sequence[Record], confirm: int, seed: int, space: Space[Any
         seed: of the search; fresh ones are counted from it.
     """
     return next((left for _, left in _played(records, confirm, seed, space) if left), [])
+
+
+def due(
+    records: Sequence[Record], confirm: int, seed: int, space: Space[Any], left: float | None
+) -> list[tuple[Record, int]]:
+    """Those of ``missing`` for which there is as much time as the search gave their networks.
+
+    Args:
+        left: seconds until all have to be over; None for no end. A training may take all of it: there are few, and one
+            of them is the network to take.
+    """
+    wanted = missing(records, confirm, seed, space)
+    return wanted if left is None else [(record, s) for record, s in wanted if record.trial.seconds <= left]
+
+
+def left_of(records: Sequence[Record], limit: float | None, elapsed: float) -> float | None:
+    """Seconds until all trainings with other seeds have to be over; None for no end.
+
+    Args:
+        limit: seconds for all of them after the search.
+        elapsed: seconds since the search began.
+    """
+    return None if limit is None else limit - (elapsed - searched(records)[-1].elapsed)
 
 
 def confirmed(records: Sequence[Record], confirm: int, seed: int, space: Space[Any]) -> list[Confirmed]:

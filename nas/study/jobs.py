@@ -15,7 +15,6 @@ from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import source
 from nas.searchspace.task import Task
 from nas.settings import WARM_UP, Settings, proxy_of
-from nas.study.confirming import LONGER
 from nas.study.costs import known
 from nas.study.fidelity import bracket, rungs
 from nas.study.objectives import Objective, measured
@@ -30,6 +29,7 @@ class Proposal:
     Attributes:
         architecture: of the space.
         origin: see ``Record``, and so ``repeats``, ``evaluator``, ``seed`` and ``bracket``.
+        seconds: limit of the training where it is not that of the search.
         weights: where the training writes them; None if nothing is trained.
         inherits: the weights it begins with, where weights are shared.
         again: the same network, proposed again in the meantime.
@@ -41,6 +41,7 @@ class Proposal:
     repeats: tuple[Repeat, ...]
     evaluator: str
     seed: int = 0
+    seconds: float | None = None
     weights: Path | None = None
     inherits: tuple[Inherited, ...] | None = None
     bracket: int = 0
@@ -103,8 +104,8 @@ class Jobs:
         if proposal.evaluator == "shared":
             every = every or pace(recipe.epochs)  # that of the whole training: looking at each epoch would cost more
             recipe = replace(recipe, epochs=min(recipe.epochs, settings.warm_up or WARM_UP))
-        again, limit = proposal.evaluator == AGAIN, settings.trial_seconds
-        fidelity = "full" if again else settings.fidelity
+        limit = settings.trial_seconds if proposal.seconds is None else proposal.seconds
+        fidelity = "full" if proposal.evaluator == AGAIN else settings.fidelity
         proposal.bracket = bracket(fidelity, number, recipe.epochs)
         text, proxy = source(proposal.architecture, self._task), proxy_of(proposal.evaluator)
         if self._lenders and proposal.evaluator == "shared":
@@ -116,7 +117,7 @@ class Jobs:
             metrics=self._metrics,
             device=self._device,
             class_weights=settings.class_weights,
-            seconds=limit * LONGER if again and limit is not None else limit,
+            seconds=limit,
             memory=self._memory,
             weights=None if proposal.weights is None else str(proposal.weights),
             validate_every=every,

@@ -17,7 +17,7 @@ from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import Settings
 from nas.study.artefacts import Artefacts
-from nas.study.confirming import contestants, missing, trainings
+from nas.study.confirming import contestants, due, left_of, trainings
 from nas.study.costs import Costs
 from nas.study.finals import finalists, untrained
 from nas.study.folder import RunFolder
@@ -216,15 +216,17 @@ class Search:
 
     def _again(self) -> Proposal | None:
         """The next training with another seed; None while the others of the round are running, or at the end."""
-        limit = self.settings.confirm_seconds
-        if limit is not None and self.elapsed() - self._searched[-1].elapsed >= limit:
-            return None
-        return self._first_of(missing(self.records, self.settings.confirm, self.settings.seed, self.space), AGAIN)
+        settings = self.settings
+        left = left_of(self.records, settings.confirm_seconds, self.elapsed())
+        limit = None if left is None else left / max(1, len(self.task.folds))
+        return self._first_of(due(self.records, settings.confirm, settings.seed, self.space, left), AGAIN, limit)
 
-    def _first_of(self, wanted: Iterable[tuple[Record, int]], evaluator: str = FROM_SCRATCH) -> Proposal | None:
+    def _first_of(
+        self, wanted: Iterable[tuple[Record, int]], evaluator: str = FROM_SCRATCH, seconds: float | None = None
+    ) -> Proposal | None:
         """The first of these trials, with the seeds, that nobody trains yet."""
         for record, seed in wanted:
-            proposal = Proposal(record.trial.architecture, record.origin, (), evaluator, seed)
+            proposal = Proposal(record.trial.architecture, record.origin, (), evaluator, seed, seconds)
             if self._claimed(proposal):
                 return self._artefacts.named(proposal)
         return None

@@ -167,7 +167,7 @@ def test_a_seed_that_fails(result, file, monkeypatch):
     with pytest.raises(RunError, match="the training with seed 7 failed: out of memory"):
         train_seeds(result.plan, result.best.architecture, [7], file)
     with pytest.raises(RunError, match="the training failed: out of memory"):
-        retrain(result.plan, result.best.architecture, 7, file)
+        retrain(result.plan, result.best.architecture, 7, file, None)
 
 
 def test_no_seed(result, file):

@@ -24,7 +24,7 @@ from nas.searchspace import Space
 from nas.searchspace.errors import BadInput
 from nas.settings import Settings
 from nas.study import confirming
-from nas.study.confirming import confirmed, in_confirmed_order, missing, rounds, trainings
+from nas.study.confirming import confirmed, due, in_confirmed_order, missing, rounds, trainings
 from nas.study.records import AGAIN, Record, searched
 from nas.study.search import Silent
 from tests.nas.toys import StopAfter, Wide, graph, search, told
@@ -120,6 +120,17 @@ def test_the_training_with_the_best_validation_is_taken() -> None:
     assert [r.seed for r in one.again] == [1, 2, 3]
     assert one.representative == records[3]
     assert one.original == records[0]
+
+
+def test_what_took_longer_than_is_left_is_not_begun() -> None:
+    records = [
+        replace(r, trial=replace(r.trial, seconds=10.0 * (r.trial.number + 1))) for r in a_search([0.9, 0.8, 0.7])
+    ]
+    wanted = missing(records, 3, 0, SPACE)
+    assert [record.trial.number for record, _ in wanted] == [0, 1, 2]
+    assert due(records, 3, 0, SPACE, None) == due(records, 3, 0, SPACE, 30.0) == wanted
+    assert due(records, 3, 0, SPACE, 29.0) == wanted[:2]
+    assert due(records, 3, 0, SPACE, 9.0) == due(records, 3, 0, SPACE, -1.0) == []
 
 
 def test_a_training_that_fails_puts_its_network_last() -> None:
@@ -313,6 +324,25 @@ def test_seconds_of_the_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [r.evaluator for r in some.records[6:]] == [AGAIN]
     assert some.complete
     assert some.best.number == 6
+
+
+def test_a_training_may_take_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, limits = InProcess.submit, list[float | None]()
+
+    def submit(self: InProcess, job: Job) -> Future[Outcome]:
+        limits.append(job.seconds)
+        return real(self, job)
+
+    monkeypatch.setattr(InProcess, "submit", submit)
+    run("none", trial_seconds=50.0)
+    assert limits == [50.0] * 12
+    limits.clear()
+    run("some", trial_seconds=50.0, confirm_seconds=200.0)
+    assert limits[:6] == [50.0] * 6
+    left = [limit for limit in limits[6:] if limit is not None]
+    assert len(left) == 6
+    assert 50.0 < left[-1] < left[0] <= 200.0
+    assert left == sorted(left, reverse=True)
 
 
 def test_trainings_that_fail_are_failed_trials(monkeypatch: pytest.MonkeyPatch) -> None:
