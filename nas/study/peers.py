@@ -240,8 +240,7 @@ class Peers:
 
     def claim(self, proposal: Proposal) -> bool:
         key = self._key(proposal)
-        before = self.left.get(key, [])
-        lost = max((claim.lost + 1 for claim in before), default=0)
+        lost = max((claim.lost + 1 for claim in self.left.get(key, [])), default=0)
         said = {
             "architecture": self._space.to_json(proposal.architecture),
             "origin": proposal.origin,
@@ -258,7 +257,7 @@ class Peers:
         if rival is not None and rival.number < number:
             self.release(key)
             return False
-        for claim in before:
+        for claim in self.left.pop(key, []):
             self._end(claim.number)
         return True
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,9 @@ HEARTBEAT, GRACE = 10, 45
 LOCKED, CONNECTING = 60, 10
 """Seconds to wait for whoever else writes a SQLite file, and for a server to answer."""
 
+_open: dict[tuple[int, str], BaseStorage] = {}
+"""Servers that this process is connected to, once each."""
+
 
 def storage(where: Path | str) -> BaseStorage:
     """The Optuna storage of a path or URL.
@@ -40,9 +45,11 @@ def storage(where: Path | str) -> BaseStorage:
     try:
         if url.startswith("redis"):
             return optuna.storages.get_storage(url)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of signs of life
-            return RDBStorage(url, _engine(url), heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+        if file_of(where) is not None:  # which may be another one the next time
+            return _database(url)
+        if (os.getpid(), url) not in _open:
+            _open[os.getpid(), url] = _database(url)
+        return _open[os.getpid(), url]
     except ImportError as error:
         scheme = where.split(":")[0].split("+")[0]
         extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(scheme)
@@ -63,6 +70,22 @@ def why(error: BaseException, url: str = "") -> str:
     if "password" in text.lower():
         return f"{text}. Passwords are not kept with a run: write it into the URL of --storage, or set {VARIABLE}"
     return text or type(said).__name__
+
+
+def _database(url: str, attempts: int = 5) -> BaseStorage:
+    """Processes that begin at once make the tables at once, of which all but one fail the first time."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of signs of life
+            return RDBStorage(url, _engine(url), heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+    except DBAPIError as error:
+        said = str(error.orig).lower()
+        if attempts == 1 or not any(word in said for word in ("already exists", "duplicate", "unique")):
+            raise
+    time.sleep(random.uniform(0.1, 0.5))
+    return _database(url, attempts - 1)
 
 
 def _engine(url: str) -> dict[str, Any]:
