@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas.cli.output import brief, json_option, print_json, print_table, runs_option, said, shown, stderr, working
+from nas.cli.output import (
+    brief,
+    features_option,
+    json_option,
+    print_json,
+    print_table,
+    runs_option,
+    said,
+    shown,
+    stderr,
+    task_option,
+    working,
+)
 from nas.cli.scoring import check_folder, given_flags
 from nas.searchspace.errors import RunError
 
@@ -38,6 +50,8 @@ root_option = click.option(
 @click.command()
 @space_option
 @data_option
+@task_option
+@features_option
 @click.option("--n", type=click.IntRange(min=1), default=64, show_default=True, help="So many different networks.")
 @click.option(
     "--guide",
@@ -162,6 +176,8 @@ def _write_csv(found: Generation, file: Path, space: Space[Any]) -> None:
 @click.command()
 @space_option
 @data_option
+@task_option
+@features_option
 @click.option("--preset", help="network, transformer, or published: DiffusionNAG's own, which takes days.")
 @click.option("--table", metavar="NAME", help="Learn what is good on a data set from the others of this table.")
 @click.option("--from", "learn_from", metavar="RUNS", help="The same from runs on different data sets, with commas.")
