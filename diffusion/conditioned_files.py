@@ -19,6 +19,7 @@ from nas.predictors.conditioned import Conditioned
 from nas.predictors.dataset import STATISTICS, Description, described
 from nas.predictors.descriptors import NODE
 from nas.searchspace.errors import BadInput
+from nas.searchspace.parsing import json_of
 from nas.searchspace.task import SPLITS, Task
 
 FORMAT = 1
@@ -112,7 +113,7 @@ def load_family(rows: Rows, folder: str | os.PathLike[str]) -> Family:
     """
     folder = Path(folder)
     try:
-        told = json.loads((folder / DESCRIBED).read_text())
+        told = json_of((folder / DESCRIBED).read_text())
         arrays = load_file(folder / LEARNED)
         number, theirs, says = told["format"], told["rows"], told["says"]
         known, sources = dict(told["known"]), dict(told["sources"])

@@ -25,6 +25,7 @@ from nas.diffusion.published import ScoreNetwork
 from nas.diffusion.rows import Rows
 from nas.diffusion.transformer import Transformer
 from nas.searchspace.errors import BadInput
+from nas.searchspace.parsing import json_of
 from nas.searchspace.space import Space
 
 FORMAT = 1
@@ -89,7 +90,7 @@ def load(space: Space[Any], folder: str | os.PathLike[str]) -> Generator:
     except OSError as error:
         raise BadInput(f"{folder} holds no generator: {error.strerror or error}: {error.filename}") from error
     try:
-        described = json.loads(text)
+        described = json_of(text)
         number, theirs = described["format"], dict(described["rows"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / DESCRIBED} is damaged: {type(error).__name__}: {error}") from error

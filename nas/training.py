@@ -17,6 +17,7 @@ from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job, Outcome
 from nas.evaluation.seeds import ALONE, evaluate_seeds
 from nas.searchspace.errors import BadInput, RunError
+from nas.searchspace.parsing import json_of
 from nas.searchspace.source import source
 from nas.searchspace.task import Task
 from nas.study.costs import known
@@ -155,7 +156,7 @@ def _read(file: Path) -> dict[str, _Row]:
     if not file.is_file():
         return {}
     try:
-        rows = json.loads(file.read_text(encoding="utf-8")).items()
+        rows = json_of(file.read_text(encoding="utf-8")).items()
         return {seed: _Row({k: v for k, v in row.items() if k != "way"}, row.get("way", ALONE)) for seed, row in rows}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise RunError(f"{file} is damaged ({error}); delete it to train again") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import click
 from nas.cli.output import json_option, runs_option, stderr, task_option, working
 from nas.cli.searching import watched
 from nas.searchspace.errors import BadInput, RunError
+from nas.searchspace.parsing import json_of
 
 
 @click.command()
@@ -90,7 +90,7 @@ def predict(export: str, data: str, pairs: str | None, out: str | None, data_roo
     """
     folder = Path(export)
     try:
-        task = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))["task"]
+        task = json_of((folder / "architecture.json").read_text(encoding="utf-8"))["task"]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(
             f"{folder} is not an export: it has no readable architecture.json; nas export writes one"

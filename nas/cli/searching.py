@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from nas.cli.output import (
     working,
 )
 from nas.searchspace.errors import BadInput, RunError
+from nas.searchspace.parsing import toml_of
 
 if TYPE_CHECKING:
     from nas.result import Result
@@ -374,11 +374,11 @@ def _pretrained(flags: dict[str, Any], given: dict[str, Any]) -> None:
 
 def _config(file: str) -> dict[str, Any]:
     try:
-        values = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        values = toml_of(Path(file).read_text(encoding="utf-8"))
         return {key.replace("-", "_"): value for key, value in values.items()}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the file {file} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise BadInput(f"{file} is not TOML: {error}") from error
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from nas.searchspace.errors import BadInput, RunError
+from nas.searchspace.parsing import json_of
 from nas.settings import Settings
 from nas.study.lines import append
 
@@ -115,7 +115,7 @@ class Ledger:
     def _lines(self) -> list[Any]:
         try:
             content = self.file.read_bytes()
-            return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+            return [json_of(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
         except FileNotFoundError:
             return []
         except OSError as error:

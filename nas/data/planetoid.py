@@ -6,6 +6,7 @@ containers, numpy arrays and a sparse matrix, and refuses everything else.
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections import defaultdict
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy._core.multiarray import _reconstruct
 from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch_geometric import datasets
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce, index_to_mask, remove_self_loops
 
+from nas.data import pickles
+from nas.data.readers.limits import affordable
 from nas.searchspace.errors import BadInput
 
 VALID = 500
@@ -37,20 +39,24 @@ class _Sparse:
     """Takes the place of scipy's matrix while a file is read, so that the file never sets attributes of ours."""
 
     def dense(self) -> Any:
-        parts: list[Any] = [getattr(self, name, None) for name in ("data", "indices", "indptr")]
-        if not all(isinstance(part, np.ndarray) for part in parts):
+        named = [getattr(self, name, None) for name in ("data", "indices", "indptr")]
+        parts = [part.numbers for part in named if isinstance(part, pickles.Array) and part.numbers is not None]
+        if len(parts) < len(named):
             raise ValueError("a sparse matrix lacks its arrays")
-        matrix: Any = csr_matrix((parts[0], parts[1], parts[2]), shape=getattr(self, "_shape", None))
+        shape: Any = getattr(self, "_shape", None)
+        rows, columns = (int(n) for n in shape)
+        affordable(8 * rows * columns, f"a matrix of {rows:,} rows and {columns:,} columns")
+        matrix: Any = csr_matrix((parts[0], parts[1], parts[2]), shape=shape)
         matrix.check_format(full_check=True)
         return matrix.toarray()
 
 
 # `numpy.core` and `scipy.sparse.csr` are the paths of old releases, which the published files name.
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): pickles.array,
+    ("numpy._core.multiarray", "_reconstruct"): pickles.array,
+    ("numpy", "ndarray"): pickles.Array,
+    ("numpy", "dtype"): pickles.Kind,
     ("scipy.sparse.csr", "csr_matrix"): _Sparse,
     ("scipy.sparse._csr", "csr_matrix"): _Sparse,
     ("collections", "defaultdict"): defaultdict,
@@ -76,8 +82,9 @@ def unpickle(path: Path) -> Any:
         BadInput: if the file is damaged, or asks for anything but arrays, a sparse matrix and plain containers.
     """
     try:
-        with path.open("rb") as file:
-            held = _Reader(file, encoding="latin1").load()
+        held = _Reader(io.BytesIO(pickles.content(path)), encoding="latin1").load()
+        if isinstance(held, pickles.Array):
+            return held.numbers
         return held.dense() if isinstance(held, _Sparse) else held
     except BadInput as error:
         raise BadInput(f"{path} was refused: {error}") from None
@@ -103,7 +110,12 @@ def read(folder: Path, name: str) -> Data:
     """
     path = {part: folder / f"ind.{name.lower()}.{part}" for part in _PARTS}
     allx, tx, y, ally, ty = (_array(path[part]) for part in ("allx", "tx", "y", "ally", "ty"))
-    test = torch.from_numpy(np.loadtxt(path["test.index"], dtype=np.int64))
+    test = _test_nodes(path["test.index"], len(allx))
+    if allx.size(1) != tx.size(1) or ally.size(1) != ty.size(1) or len(allx) != len(ally) or len(tx) != len(ty):
+        raise BadInput(f"{path['tx']} and its companions allx, ty and ally do not fit each other; get them again")
+    span = int(test.max()) + 1 - len(allx)
+    if len(test) != len(tx) or not len(test) <= span <= (2 if name.lower() == "citeseer" else 1) * len(test):
+        raise BadInput(f"{path['test.index']} does not fit {path['tx']}, which has {len(tx)} rows; get both again")
     if name.lower() == "citeseer":  # some test nodes are isolated and missing from the files: rows of zeros
         tx, ty = _spread(tx, test), _spread(ty, test)
     x, y_all = torch.cat([allx, tx]), torch.cat([ally, ty]).argmax(1)
@@ -118,6 +130,16 @@ def read(folder: Path, name: str) -> Data:
         val_mask=index_to_mask(torch.arange(len(y), len(y) + VALID), nodes),
         test_mask=index_to_mask(test, nodes),
     )
+
+
+def _test_nodes(path: Path, first: int) -> Tensor:
+    try:
+        test = torch.from_numpy(np.loadtxt(path, dtype=np.int64, ndmin=1))
+    except (OSError, ValueError, OverflowError) as error:
+        raise BadInput(f"{path} must hold the number of a node on each line ({error}); get it again") from error
+    if not len(test) or int(test.min()) != first or len(set(test.tolist())) != len(test):
+        raise BadInput(f"{path} must number the nodes from {first} on, each once; get it again")
+    return test
 
 
 def _spread(rows: Tensor, test: Tensor) -> Tensor:

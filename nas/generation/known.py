@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from nas.data.naming import is_named
 from nas.ranking.sample import LISTS, listed, read
 from nas.searchspace.errors import BadInput
+from nas.searchspace.parsing import json_of
 from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import SPACES
 from nas.study.folder import RunFolder
@@ -93,7 +93,7 @@ def of_file(file: Path, space: Space[Any]) -> Known:
         BadInput: if the file cannot be read, is of another form, or of another space.
     """
     architectures = read(space, listed(file))
-    data = json.loads(file.read_text(encoding="utf-8"))
+    data = json_of(file.read_text(encoding="utf-8"))
     items = data if isinstance(data, list) else next(data[name] for name in LISTS if name in data)
     metrics = [item["metrics"] for item in items if isinstance(item, dict) and isinstance(item.get("metrics"), dict)]
     for number, item in enumerate(items):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nas.searchspace.errors import BadInput, NasError, RunError
+from nas.searchspace.parsing import json_of
 from nas.searchspace.space import Space
 from nas.study.lines import append
 
@@ -139,7 +139,7 @@ class Ledger:
         except OSError as error:
             raise RunError(f"{self.file} cannot be read: {error.strerror or error}") from error
         try:
-            return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+            return [json_of(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
         except ValueError as error:
             raise self._damaged(error) from error
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import Any
 
 from nas.searchspace.errors import BadInput
+from nas.searchspace.parsing import json_of
 from nas.searchspace.space import Space
 
 IN_A_ROW = 1000
@@ -47,7 +47,7 @@ def listed(file: Path) -> list[Any]:
         BadInput: if the file cannot be read, or holds no such list.
     """
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json_of(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"the file {file} cannot be read: {error.strerror or error}") from error
     except ValueError as error:

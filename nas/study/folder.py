@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from nas.data import naming
 from nas.searchspace.errors import BadInput, NasError, RunError
+from nas.searchspace.parsing import toml_of
 from nas.searchspace.spaces.registry import absolute
 from nas.settings import Settings
 from nas.study import places
@@ -113,10 +113,10 @@ class RunFolder:
             raise BadInput(f"there is no run {self.name!r} in {self.root}; runs: {known}")
         file = self.path / SETTINGS
         try:
-            return Settings.of(tomllib.loads(file.read_text(encoding="utf-8")))
+            return Settings.of(toml_of(file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise RunError(f"the run folder {self.path} is damaged: it has no {SETTINGS}") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, NasError, TypeError) as error:
+        except (OSError, ValueError, NasError, TypeError) as error:
             raise RunError(f"the run folder {self.path} is damaged: {SETTINGS} cannot be read: {error}") from error
 
     def store(self, settings: Settings) -> Path | str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.places import cache_folder, data_folders
+from nas.data.readers.arrays import Arrays as Archive
 from nas.evaluation.tables.base import Column
+from nas.evaluation.tables.nasbench_graph_package import OPS
 from nas.searchspace.errors import BadInput, MissingExtra, RunError
 from nas.searchspace.spaces.nasbench_graph import FIXED, OTHERS
 from nas.searchspace.spaces.registry import find
@@ -92,11 +95,31 @@ class Arrays:
         if not self._file.is_file():
             raise BadInput(f"there is no table {str(file)!r}")
         try:
-            with np.load(self._file, allow_pickle=False) as arrays:
-                self._arrays = {name: arrays[name] for name in ARRAYS}
-        except Exception as error:  # no zip, no such array, an object that would have to be unpickled
+            arrays = Archive(self._file)
+            self._arrays = {name: arrays.read(name) for name in ARRAYS}
+        except BadInput as error:
             raise BadInput(f"{self._file} is no table of {NAME}: {error}") from error
+        if wrong := next(self._wrong(), None):
+            raise BadInput(f"{self._file} is no table of {NAME}: {wrong}")
         self._number = {str(op): i for i, op in enumerate(self._arrays["op_names"])}
+
+    def _wrong(self) -> Iterator[str]:
+        """What does not fit."""
+        names, ops, rows = (self._arrays[name] for name in ("datasets", "op_names", "raw_to_row"))
+        for name in ("datasets", "op_names"):
+            if self._arrays[name].ndim != 1 or self._arrays[name].dtype.kind != "U":
+                yield f"{name} must be a list of names"
+        numbers = [self._arrays[name] for name in ARRAYS[2:-1]]
+        if any(n.dtype.kind != "f" or n.ndim != 2 or n.shape != numbers[0].shape for n in numbers):
+            yield f"{', '.join(ARRAYS[2:-1])} must be numbers of one shape"
+        elif numbers[0].shape[1] != len(names):
+            yield f"there are {len(names)} data sets and {numbers[0].shape[1]} columns of numbers"
+        if sorted(map(str, ops)) != sorted(OPS):
+            yield f"its operations are {', '.join(map(str, ops))[:200]}; they must be {', '.join(OPS)}"
+        if rows.dtype.kind not in "iu" or rows.shape != (2, 3, 4, *(len(ops),) * 4):
+            yield "raw_to_row must be a row number for each of the inputs and operations"
+        elif rows.size and (rows.min() < -1 or rows.max() >= len(numbers[0])):
+            yield f"raw_to_row names row {rows.max()}, and there are {len(numbers[0])}"
 
     @cached_property
     def datasets(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ numbers, text, lists and dicts alone. No code of the package runs.
 from __future__ import annotations
 
 import importlib.util
+import io
 import pickle
 from itertools import product
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.data import pickles
 from nas.searchspace.errors import BadInput
 from nas.searchspace.spaces.nasbench_graph import NASBenchGraph, Node
 
@@ -23,7 +25,6 @@ OPS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
 LINKS = ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 2), (0, 1, 3), (1, 1, 1), (1, 1, 2), (1, 2, 2), (1, 2, 3))
 """Inputs of the last three nodes of the nine shapes, in the order of the benchmark's numbers; the first reads 0."""
 KEYS = {"valid": "valid_perf", "test": "perf", "latency": "latency", "params": "para"}
-NUMBERS = ("f4", "f8", "i4", "i8")
 
 
 def installed() -> Path | None:
@@ -44,6 +45,8 @@ def read(folder: Path) -> dict[str, NDArray[Any]]:
     """
     bench = {data: _bench(folder / f"{data}.bench") for data in DATASETS}
     keys = sorted(bench["cora"])
+    if other := [data for data in DATASETS if bench[data].keys() != bench["cora"].keys()]:
+        raise BadInput(f"{folder}: {other[0]}.bench and cora.bench have other networks; install the package again")
     row = {key: i for i, key in enumerate(keys)}
     arrays = {name: np.full((len(keys), len(DATASETS)), np.nan, np.float32) for name in KEYS}
     for column, data in enumerate(DATASETS):
@@ -55,12 +58,11 @@ def read(folder: Path) -> dict[str, NDArray[Any]]:
 
 def _bench(file: Path) -> dict[int, dict[str, Any]]:
     try:
-        with file.open("rb") as handle:
-            found = _Plain(handle).load()
+        found = _Plain(io.BytesIO(pickles.content(file))).load()
     except Exception as error:  # a damaged pickle raises anything
         raise BadInput(f"{file} cannot be read as a file of nas-bench-graph: {error}") from error
     if not isinstance(found, dict) or not all(
-        type(key) is int and isinstance(value, dict) and set(KEYS.values()) <= set(value)
+        type(key) is int and isinstance(value, dict) and all(type(value.get(k)) in (int, float) for k in KEYS.values())
         for key, value in found.items()
     ):
         raise BadInput(f"{file} is not a file of nas-bench-graph")
@@ -72,29 +74,10 @@ class _Plain(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("numpy", "dtype"):
-            return _Kind
+            return pickles.Kind
         if name == "scalar" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return _scalar
+            return pickles.scalar
         raise pickle.UnpicklingError(f"it calls {module}.{name}, and none but numbers, text, lists and dicts is read")
-
-
-class _Kind:
-    """Stands for a numpy type of numbers."""
-
-    def __init__(self, kind: str, *_: object) -> None:
-        if kind not in NUMBERS:
-            raise pickle.UnpicklingError(f"it holds values of the type {kind!r}, which is no number")
-        self.kind = "<" + kind
-
-    def __setstate__(self, state: Any) -> None:
-        if state[1] != "<":
-            raise pickle.UnpicklingError("its numbers are in another byte order")
-
-
-def _scalar(kind: Any, raw: Any) -> float:
-    if not isinstance(kind, _Kind) or not isinstance(raw, bytes):
-        raise pickle.UnpicklingError("a number in it is none")
-    return float(np.frombuffer(raw, kind.kind, 1)[0])
 
 
 def _described(key: int) -> NASBenchGraph:
@@ -105,13 +88,16 @@ def _described(key: int) -> NASBenchGraph:
 
 def _rows(keys: list[int]) -> NDArray[Any]:
     """The row of every description: that of the same network."""
-    row_of = {_described(key): row for row, key in enumerate(keys)}
     found = np.full((2, 3, 4, *(len(OPS),) * 4), -1, np.int32)
     skip = OPS.index("skip")
-    for inputs in product(range(2), range(3), range(4)):
-        for ops in product(range(len(OPS)), repeat=4):
-            if any(op != skip for op in ops):
-                found[(*inputs, *ops)] = row_of[_network(inputs, ops)]
+    try:
+        row_of = {_described(key): row for row, key in enumerate(keys)}
+        for inputs in product(range(2), range(3), range(4)):
+            for ops in product(range(len(OPS)), repeat=4):
+                if any(op != skip for op in ops):
+                    found[(*inputs, *ops)] = row_of[_network(inputs, ops)]
+    except (ValueError, IndexError, KeyError) as error:
+        raise BadInput(f"the files of nas-bench-graph lack a network, or have a number of none ({error})") from error
     return found
 
 

@@ -153,10 +153,10 @@ def test_a_hostile_pickle_is_refused_and_not_run(tmp_path, cache, monkeypatch):
 def test_damaged_and_unfit_pickles_are_named(tmp_path):
     path = tmp_path / "ind.cora.x"
     for content, message in [
-        (b"", "is damaged .EOFError"),
+        (b"", "is damaged .ValueError: pickle exhausted"),
         (b"\x80\x02garbage", "is damaged"),
         (pickle.dumps([1, 2]), "must hold a table of numbers; it holds list"),
-        (pickle.dumps(np.array([[None]])), "must hold a table of numbers"),
+        (pickle.dumps(np.array([[None]])), "it holds values of the type 'O8', which is no number"),
         (sparse(np.array([0, 9], dtype=np.int32)), "is damaged .ValueError"),
         (pickle.dumps(np.zeros(3)), "must hold a table of numbers"),
     ]:

@@ -1,0 +1,79 @@
+"""Pickles of published data sets, which could run anything: what every reader of them refuses, and numpy's numbers."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import pickletools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.data.readers.limits import affordable
+
+NUMBERS = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
+_PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a pickle that takes no more memory than its size justifies.
+
+    A pickle numbers what it wants to name again, and the reader makes room up to the largest number: four bytes could
+    claim 32 GiB.
+
+    Raises:
+        BadInput: if the file is larger than half of the free memory.
+        OSError: if it cannot be read.
+        ValueError: if it is cut short, or claims more than its size.
+    """
+    affordable(path.stat().st_size, f"{path}: its content")
+    found = path.read_bytes()
+    for opcode, argument, place in pickletools.genops(found):
+        if opcode.name in _PUTS and isinstance(argument, int) and argument > len(found):
+            raise ValueError(f"byte {place} numbers an object {argument:,}, and there are {len(found):,} bytes")
+    return found
+
+
+class Kind:
+    """Stands for a numpy type of numbers."""
+
+    def __init__(self, kind: str, *_: object) -> None:
+        if kind not in NUMBERS:
+            raise pickle.UnpicklingError(f"it holds values of the type {kind!r}, which is no number")
+        self.kind = "<" + kind
+
+    def __setstate__(self, state: Any) -> None:
+        if state[1] not in ("<", "|"):
+            raise pickle.UnpicklingError("its numbers are in another byte order")
+
+
+class Array:
+    """Stands for a numpy array, which has its numbers when all of the pickle was read."""
+
+    numbers: NDArray[Any] | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, fortran, raw = state
+        raw = raw.encode("latin1") if isinstance(raw, str) else raw  # as Python 2 wrote it
+        if type(kind) is not Kind or type(raw) is not bytes or type(shape) is not tuple:
+            raise pickle.UnpicklingError("an array in it has no numbers")
+        size = np.dtype(kind.kind).itemsize
+        if not all(type(n) is int and n >= 0 for n in shape) or math.prod(shape) * size != len(raw):
+            raise pickle.UnpicklingError(f"an array in it claims the shape {list(shape)} and has {len(raw):,} bytes")
+        self.numbers = np.frombuffer(raw, kind.kind).reshape(shape, order="F" if fortran else "C").copy()
+
+
+def array(kind: Any, *_: object) -> Array:
+    """What takes the place of the function by which numpy makes an array of a pickle."""
+    if kind is not Array:
+        raise pickle.UnpicklingError("it makes an array of something else than an array")
+    return Array()
+
+
+def scalar(kind: Any, raw: Any) -> float:
+    """Likewise of a single number."""
+    if type(kind) is not Kind or type(raw) is not bytes:
+        raise pickle.UnpicklingError("a number in it is none")
+    return float(np.frombuffer(raw, kind.kind, 1)[0])
