@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import Hashable, Iterator
@@ -166,7 +167,7 @@ class Peers:
         self.left: dict[Key, list[Claim]] = {}
         self._space, self._files = space, f".{name}-{{}}.alive"
         self._place, self._parsed = place, dict[int, Claim]()
-        self._stop = threading.Event()
+        self._stop, self._buried = threading.Event(), 0.0
         with _said():
             self._backend = storage(where)
         self._lock = FileLock(self._file(self.token), timeout=0, thread_local=False)
@@ -213,9 +214,11 @@ class Peers:
 
     def look(self) -> None:
         with _said():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                optuna.storages.fail_stale_trials(self._study)
+            if time.monotonic() - self._buried > HEARTBEAT / 2:
+                self._buried = time.monotonic()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                    optuna.storages.fail_stale_trials(self._study)
             running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             if all(trial.number != self.number for trial in running):  # it was taken for dead
                 self._register()
@@ -311,18 +314,17 @@ class Peers:
 
     def _add(self, attributes: dict[str, Any]) -> int:
         """A running trial with these attributes; its number."""
-        mark = uuid.uuid4().hex
-        self._study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs={**attributes, "mark": mark}))
-        found = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return next(t.number for t in reversed(found) if t.user_attrs.get("mark") == mark)
+        made = create_trial(state=TrialState.RUNNING, user_attrs=attributes)
+        return self._backend.get_trial_number_from_id(self._backend.create_new_trial(self._id, made))
 
     def _end(self, number: int, value: int | None = None) -> None:
         """Let a running trial end: with a value, or as a failure; somebody else may have done it."""
-        with _said(), suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):
+        with _said(), suppress(optuna.exceptions.UpdateFinishedTrialError):
+            trial = self._backend.get_trial_id_from_study_id_trial_number(self._id, number)
             if value is None:
-                self._study.tell(number, state=TrialState.FAIL)
+                self._backend.set_trial_state_values(trial, TrialState.FAIL)
             else:
-                self._study.tell(number, float(value))
+                self._backend.set_trial_state_values(trial, TrialState.COMPLETE, [float(value)])
 
     def _file(self, token: str) -> Path:
         return self._place / self._files.format(token)

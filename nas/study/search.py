@@ -150,24 +150,27 @@ class Search:
     def _evaluate(self, executor: Executor, following: Callable[[], Proposal | None], evaluator: str) -> None:
         """Evaluate what follows until nothing does, though all that was begun is finished, elsewhere too."""
         futures: dict[Future[Outcome], Key] = {}
-        pause = self._peers.pause
+        pause, fresh = self._peers.pause, False
         while True:
-            self._look()
             while len(futures) < executor.slots and (proposal := following()) is not None:
                 self._launch(proposal, executor, futures)
             if futures:
                 done, _ = wait(futures, timeout=pause, return_when=FIRST_COMPLETED)
                 for future in done:
                     self._finish(futures.pop(future), self._outcome(future))
-            elif pause is None or not self._pending(evaluator):
+                fresh = False
+                if not done:
+                    self._look()
+            elif pause is None or (fresh and not self._pending(evaluator)):
                 return
             else:
-                time.sleep(pause)
+                if fresh:
+                    time.sleep(pause)
+                self._look()
+                fresh = True
 
     def _look(self) -> None:
         """Hear what the other processes do; first of their claims, so that none of them ends unnoticed."""
-        if self._peers.pause is None:
-            return
         self._peers.look()
         self._hear()
         for key in [key for key in self._peers.left if key in self._done]:  # killed after its trial was stored
@@ -242,7 +245,7 @@ class Search:
         key = self._key(proposal)
         if key in self._done or key in self._running or key in self._peers.others or not self._peers.claim(proposal):
             return False
-        self._look()
+        self._hear()
         if key in self._done or self._beyond(key):
             self._peers.release(key)
             return False
@@ -352,9 +355,9 @@ class Search:
 
     def _hear(self) -> None:
         """Hear of the trials that were stored since, by whichever process."""
-        assert isinstance(self._store, Store)
-        for record in self._store.since(len(self.records)):
-            self._heard(record)
+        if self._peers.pause is not None and isinstance(self._store, Store):
+            for record in self._store.since(len(self.records)):
+                self._heard(record)
 
     def _heard(self, record: Record) -> None:
         """A trial was stored, here or elsewhere."""
@@ -390,8 +393,6 @@ class Search:
             self._waiting.remove(proposal)
             number = self._known[self.space.canonical(proposal.architecture)].trial.number
             self._tell_repeat(Repeat(proposal.architecture, number))
-
-    # what is known already
 
     def _tell_repeat(self, repeat: Repeat) -> None:
         tell_repeat(self.controller, repeat, self.records)
