@@ -39,7 +39,14 @@ def ids_of(graphs: list[Data], level: str) -> list[str] | None:
     if level == "graph":
         named = [getattr(graph, "id", None) for graph in graphs]
         return None if None in named else [str(one) for one in named]
-    return getattr(graphs[0], "ids", None) if len(graphs) == 1 else None
+    of_nodes = [getattr(graph, "ids", None) for graph in graphs]
+    if None in of_nodes:
+        return None
+    ids = [str(one) for own in of_nodes for one in own]
+    if len(set(ids)) == len(ids):
+        return ids
+    names = [getattr(graph, "id", number) for number, graph in enumerate(graphs)]
+    return [f"{name}/{one}" for name, own in zip(names, of_nodes, strict=True) for one in own]
 
 
 def side_by_side(graphs: list[Data], level: str) -> Any:

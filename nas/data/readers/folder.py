@@ -11,6 +11,7 @@ The first line of each names its columns, and the names say what they are:
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,9 @@ def _several(nodes: Table, edges: Table, graphs: Table | None, notes: list[str])
             graph.y = y.y[i : i + 1]
             if y.names:
                 graph.class_names = list(y.names)
+    ids = iter(nodes.texts("id").to_numpy()[owner.argsort(kind="stable")].tolist())
     for graph, name in zip(parts, named, strict=True):
-        graph.id = name
+        graph.id, graph.ids = name, list(islice(ids, graph.num_nodes))
         called.write(graph)
     return _divided(parts, y, split, notes)
 

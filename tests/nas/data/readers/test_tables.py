@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nas.data import load
+from nas.data.graphs import graphs_of, ids_of
 from nas.data.readers import read
 from nas.searchspace.errors import BadInput
 from tests.nas.data.readers.written import EDGES, NODES, folder
@@ -139,6 +140,16 @@ def test_many_graphs_come_in_the_order_of_their_file_with_ids_of_their_own(tmp_p
     assert found.class_names == ("a", "b")
     task = load(tmp_path)
     assert (task.level, task.outputs, task.classes, task.split) == ("graph", 2, ("a", "b"), "given")
+
+
+def test_nodes_of_many_graphs_are_called_by_their_ids_with_their_graph_where_ids_repeat(tmp_path):
+    """In the order of the graphs, whatever that of the rows."""
+    found = ids_of(graphs_of(str(folder(tmp_path / "alike", **MANY))), "node")
+    assert found is not None
+    assert found[:4] == ["g7/0", "g7/1", "g6/0", "g6/1"]
+    nodes = "id,graph,f\n" + "".join(f"n{i}{j},g{i},{j}\n" for j in range(2) for i in range(3))
+    other = folder(tmp_path / "apart", nodes=nodes, edges="source,target\nn00,n01\n")
+    assert ids_of(graphs_of(str(other)), "node") == ["n00", "n01", "n10", "n11", "n20", "n21"]
 
 
 def test_graphs_without_a_label_are_left_out(tmp_path):
