@@ -6,12 +6,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := digits-first
 
-.PHONY: help setup search test test-slow check smoke clean
+.PHONY: help setup search test test-services test-docs test-slow check smoke clean
 
 help:
 	@echo "make search     set up, then search the embedded digits: report and export in runs/$(RUN)"
-	@echo "make test       set up, then run the tests"
-	@echo "make test-slow  the long tests too"
+	@echo "make test       set up, then run the tests, but for those of the next three lines"
+	@echo "make test-services  those that start a Ray cluster or a PostgreSQL server"
+	@echo "make test-docs  what the README shows, run"
+	@echo "make test-slow  all tests, also the long ones"
 	@echo "make check      lint, types and the import contract"
 	@echo "make smoke      the smoke tests against an installed wheel, from another directory"
 
@@ -37,7 +39,15 @@ search: setup
 
 test: setup
 	@echo "== running the tests"
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+	$(BIN)/python -m pytest -m "not slow and not services and not docs" -n auto --dist worksteal
+
+test-services: setup
+	@echo "== running the tests that start servers"
+	$(BIN)/python -m pytest -m "services and not slow"
+
+test-docs: setup
+	@echo "== running what the README shows"
+	$(BIN)/python -m pytest -m "docs and not slow"
 
 test-slow: setup
 	@echo "== running all tests"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import torch
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("untimed", deadline=None)  # a machine may be busy
 hypothesis.settings.load_profile("untimed")
+gc.unfreeze = lambda: None  # a search ends with it; see _settled
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +25,10 @@ def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs and caches of a test lie in its temporary folder."""
     monkeypatch.setenv("NAS_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _settled() -> None:
+    """What is there already, all that was imported above all, is not walked by each collection of a test."""
+    gc.collect()
+    gc.freeze()

@@ -66,6 +66,7 @@ def run_through(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int
     return ran
 
 
+@pytest.mark.docs
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     if not README.is_file():
         pytest.skip("the README is not beside the tests")

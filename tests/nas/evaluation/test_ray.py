@@ -101,6 +101,7 @@ class DiesOnce(torch.nn.Module):
         return self.linear(x)
 
 
+@pytest.mark.services
 def test_on_ray_and_in_process_outcomes_are_equal_and_weights_arrive(workers, tmp_path):
     files = [tmp_path / "here.safetensors", tmp_path / "a" / "there.safetensors"]
     jobs = [job("", DATA, ARCHITECTURE, weights=str(file)) for file in files]
@@ -127,6 +128,7 @@ class SleepsOnce(torch.nn.Module):
         return self.linear(x)
 
 
+@pytest.mark.services
 def test_a_job_whose_worker_dies_is_done_once_more(workers, tmp_path, monkeypatch):
     monkeypatch.setitem(MISBEHAVING, "once", DiesOnce)
     text = job("once", DATA).source.replace("FILE", str(tmp_path / "been"))
@@ -136,6 +138,7 @@ def test_a_job_whose_worker_dies_is_done_once_more(workers, tmp_path, monkeypatc
     assert (tmp_path / "weights").exists()
 
 
+@pytest.mark.services
 def test_no_candidate_takes_the_search_down(workers):
     """Those that always kill their worker fail; the others are not concerned."""
     expected = {
@@ -149,6 +152,7 @@ def test_no_candidate_takes_the_search_down(workers):
     assert outcome(workers.submit(GOOD)).reason is None
 
 
+@pytest.mark.services
 def test_a_hanging_worker_is_replaced(workers):
     hung = outcome(workers.submit(job("hangs", DATA, seconds=0.5)))
     assert hung.reason == "time limit: the worker hung and was killed after 1.5 s"
@@ -156,12 +160,14 @@ def test_a_hanging_worker_is_replaced(workers):
     assert outcome(workers.submit(GOOD)).reason is None
 
 
+@pytest.mark.services
 def test_weights_that_cannot_be_written_are_no_candidates_fault(workers, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
         outcome(workers.submit(replace(GOOD, weights=str(tmp_path / "file" / "w"))))
 
 
+@pytest.mark.services
 def test_a_search_on_ray_goes_on_elsewhere_as_if_it_had_been_there(workers, monkeypatch):
     given = {"space": Wide, "trials": 6, "controller": "evolution"}
     with monkeypatch.context() as patched:
@@ -173,6 +179,7 @@ def test_a_search_on_ray_goes_on_elsewhere_as_if_it_had_been_there(workers, monk
     assert nas.open_run("run", data=graph(), space=Wide).plan.settings.executor == "process"
 
 
+@pytest.mark.services
 def test_the_task_is_put_once(workers, puts):
     assert [type(value).__name__ for value in puts] == ["Task"]
 
@@ -192,6 +199,7 @@ class Losing(Silent):
 
 
 @pytest.mark.slow
+@pytest.mark.services
 def test_a_machine_that_is_lost_takes_no_trial_along(cluster, workers):
     """The shared worker sits on the first machine, so that those of the search have one machine each."""
     nodes = [cluster.add_node(**OURS) for _ in range(2)]
@@ -205,6 +213,7 @@ def test_a_machine_that_is_lost_takes_no_trial_along(cluster, workers):
     cluster.remove_node(nodes[0])
 
 
+@pytest.mark.services
 def test_a_job_on_a_machine_that_is_lost_is_done_on_another(cluster, workers, tmp_path, monkeypatch):
     monkeypatch.setitem(MISBEHAVING, "once", SleepsOnce)
     been, reasons = tmp_path / "been", list[str]()
@@ -221,6 +230,7 @@ def test_a_job_on_a_machine_that_is_lost_is_done_on_another(cluster, workers, tm
     cluster.remove_node(other)
 
 
+@pytest.mark.services
 def test_workers_that_cannot_start(cluster, workers, tmp_path):
     node = cluster.add_node(**OURS)
     with RayWorkers(DATA, workers=1, space=f"{tmp_path}/nowhere.py:Toy") as broken:
@@ -230,6 +240,7 @@ def test_workers_that_cannot_start(cluster, workers, tmp_path):
     cluster.remove_node(node)
 
 
+@pytest.mark.services
 def test_as_many_workers_as_there_is_room_for_and_a_prompt_end(cluster):
     node = cluster.add_node(**{**OURS, "num_cpus": 3, "num_gpus": 1})  # Ray takes our word for it
     begin = time.monotonic()
@@ -240,6 +251,7 @@ def test_as_many_workers_as_there_is_room_for_and_a_prompt_end(cluster):
 
 
 @pytest.mark.gpu
+@pytest.mark.services
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_two_workers_share_a_gpu(cluster):
     node = cluster.add_node(**{**OURS, "num_cpus": 2, "num_gpus": 1})
@@ -258,6 +270,7 @@ def test_ray_is_not_installed(monkeypatch):
         search(executor="ray")
 
 
+@pytest.mark.services
 def test_no_room(cluster):
     with pytest.raises(RunError, match=r"no machine of the Ray cluster has 0.5 of a GPU and a CPU for a worker"):
         RayWorkers(DATA, gpus=0.5).__enter__()
@@ -311,6 +324,7 @@ def test_reasons(error, said):
 
 
 @pytest.mark.slow
+@pytest.mark.services
 def test_ctrl_c_leaves_nothing_running(tmp_path):
     """As in a terminal: every process of the group hears it."""
     flags = ["--executor", "ray", "--ray-address", "local", "--workers", "1", "--controller", "random", "--epochs", "3"]
