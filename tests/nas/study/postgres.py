@@ -56,6 +56,15 @@ def server() -> Iterator[str]:
             run(_program("pg_ctl"), "-D", f"{data}", "-m", "immediate", "stop")
 
 
+def let_go() -> None:
+    """Close the connections of this process."""
+    from nas.study.storages import _open
+
+    for backend in _open.values():
+        backend.engine.dispose()  # type: ignore[attr-defined]
+    _open.clear()
+
+
 def _program(name: str) -> str:
     found = _found(name)
     assert found is not None

@@ -6,8 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,15 @@ import optuna
 import pytest
 
 import nas
-from nas import passwords
 from nas.controllers.registry import CONTROLLERS, create
 from nas.evaluation.executors import InProcess
 from nas.searchspace import Space
 from nas.searchspace.errors import BadInput, RunError
-from nas.settings import Settings
 from nas.study import peers as peering
 from nas.study import storages
 from nas.study.confirming import trainings
 from nas.study.jobs import Proposal
 from nas.study.peers import LOST, Peers, key_of
-from nas.study.places import absolute, file_of
 from nas.study.records import AGAIN
 from tests.controllers.spaces import QUICK, with_formats
 from tests.nas.study import postgres
@@ -37,38 +33,6 @@ TOY = Space(Toy)
 FIRST, SECOND = Toy(conv="gcn", hidden=2, dropout=0.0), Toy(conv="gcn", hidden=4, dropout=0.0)
 FIRST_KEY = key_of(TOY, FIRST, "train", 0)
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-STORAGES = ["journal", "sqlite", "postgresql"]
-
-
-@pytest.fixture(scope="session")
-def database() -> Iterator[str]:
-    if why := postgres.missing():
-        pytest.skip(why)
-    with postgres.server() as url:
-        yield url
-        closed()
-
-
-def closed() -> None:
-    """Let the connections of this process go."""
-    for backend in storages._open.values():
-        backend.engine.dispose()
-    storages._open.clear()
-
-
-@pytest.fixture(params=STORAGES)
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty storage, with the password if it has one."""
-    if request.param == "journal":
-        yield f"journal:///{tmp_path}/trials.log"
-    elif request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/trials.db"
-    else:
-        url = request.getfixturevalue("database")
-        yield url
-        backend = storages.storage(url)
-        for study in optuna.get_all_study_names(backend):
-            optuna.delete_study(study_name=study, storage=backend)
 
 
 def joined(where: str, place: Path) -> Peers:
@@ -138,8 +102,9 @@ def test_what_a_dead_process_was_at_is_left_to_the_others_and_counted(where, tmp
     last.close()
 
 
+@pytest.mark.services
 def test_signs_of_life_tell_where_the_lock_is_on_another_machine(monkeypatch, database, tmp_path):
-    closed()
+    postgres.let_go()
     monkeypatch.setattr(storages, "GRACE", 2)
     monkeypatch.setattr(peering, "HEARTBEAT", 0.5)
     here, there, dead = (joined(database, tmp_path / name) for name in ("here", "there", "dead"))
@@ -152,7 +117,7 @@ def test_signs_of_life_tell_where_the_lock_is_on_another_machine(monkeypatch, da
     assert list(here.left) == [FIRST_KEY]
     assert here.count == 2
     here.close(), there.close()
-    closed()
+    postgres.let_go()
 
 
 def test_who_was_taken_for_dead_may_not_store_what_others_took_over(where, tmp_path):
@@ -233,7 +198,7 @@ def test_the_network_that_a_killed_process_was_at_is_trained_by_another(where, m
 
 @forks
 def test_a_network_that_kills_its_process_twice_is_a_failed_trial(tmp_path, monkeypatch):
-    where = f"sqlite:///{tmp_path}/trials.db"
+    where = f"journal:///{tmp_path}/trials.log"
     real = InProcess.submit
 
     def submit(self: InProcess, job: Any) -> Any:
@@ -252,6 +217,7 @@ def test_a_network_that_kills_its_process_twice_is_a_failed_trial(tmp_path, monk
 
 
 @forks
+@pytest.mark.services
 def test_folders_of_their_own(tmp_path, database):
     """As on machines without a common disk: whoever lacks the weights trains them again."""
     try:
@@ -276,7 +242,7 @@ def test_folders_of_their_own(tmp_path, database):
 
 @pytest.mark.parametrize("controller", ["random", "evolution", "tpe"])
 def test_alone_it_is_the_search_that_it_was(tmp_path, controller):
-    where = f"sqlite:///{tmp_path}/trials.db"
+    where = f"journal:///{tmp_path}/trials.log"
     whole = search(name="whole", trials=7, controller=controller)
     with pytest.raises(KeyboardInterrupt):
         search(storage=where, trials=7, controller=controller, watcher=StopAfter(3))
@@ -317,7 +283,7 @@ def test_every_controller_says_whether_it_can_share(name):
     ],
 )
 def test_what_cannot_be_shared_is_refused_while_another_process_is_at_work(tmp_path, given, words):
-    where = f"sqlite:///{tmp_path}/trials.db"
+    where = f"journal:///{tmp_path}/trials.log"
     alone = search(storage=where, trials=2, **given)
     other = joined(where, tmp_path)
     with pytest.raises(RunError, match=rf"another process is at work on the study 'run', .*{words}"):
@@ -342,64 +308,3 @@ def test_a_run_of_that_name_with_another_storage_is_refused(tmp_path):
     search(trials=1)
     with pytest.raises(BadInput, match="there is a run 'run' already"):
         search(trials=1, storage=f"sqlite:///{tmp_path}/trials.db")
-
-
-def test_the_password_is_known_to_the_process_or_its_environment_alone(database, tmp_path, monkeypatch):
-    settings = Settings(storage=database)
-    assert settings.storage == database.replace(":se%2Fcr%3Aet", "")
-    assert "se%2Fcr" not in repr(settings)
-    storages.storage(settings.storage)
-    monkeypatch.setattr(passwords, "_given", {})
-    with pytest.raises(BadInput, match=rf"Passwords are not kept with a run: .* or set {passwords.VARIABLE}"):
-        storages.storage(settings.storage)
-    monkeypatch.setenv(passwords.VARIABLE, "wrong")
-    with pytest.raises(BadInput, match="authentication failed") as raised:
-        storages.storage(settings.storage)
-    assert "wrong" not in str(raised.value)
-    monkeypatch.setenv(passwords.VARIABLE, postgres.PASSWORD)
-    storages.storage(settings.storage)
-
-
-def test_a_server_that_does_not_answer(tmp_path):
-    url = f"postgresql://me:secret@/db?host={tmp_path}"
-    if why := postgres.missing():
-        pytest.skip(why)
-    with pytest.raises(
-        BadInput, match=r"the storage 'postgresql://me@/db.*' cannot be opened: .*No such file"
-    ) as raised:
-        search(storage=url)
-    assert "secret" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "bare"),
-    [
-        ("postgresql://me:a%40b@host:5432/db?x=1", "postgresql://me@host:5432/db?x=1"),
-        ("mysql+pymysql://me:@host/db", "mysql+pymysql://me@host/db"),
-        ("postgresql://me@host/db", "postgresql://me@host/db"),
-        ("postgresql://host/db", "postgresql://host/db"),
-        ("sqlite:////a:b@c/trials.db", "sqlite:////a:b@c/trials.db"),
-    ],
-)
-def test_passwords_are_taken_out_and_put_back(url, bare):
-    assert passwords.hidden(url) == bare
-    assert passwords.hidden(bare) == bare
-    assert passwords.revealed(bare) == url
-
-
-def test_a_password_in_the_query_is_refused():
-    with pytest.raises(BadInput, match="has its password behind the '\\?'") as raised:
-        Settings(storage="postgresql://host/db?user=me&password=secret")
-    assert "secret" not in str(raised.value)
-
-
-def test_a_storage_is_found_from_other_directories(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    result = search(trials=1, storage="journal:///trials.log")
-    monkeypatch.chdir("/")
-    assert len(nas.open_run("run", data=DATA, space=Toy, runs=result.path.parent).records) == 1
-    assert file_of(absolute("sqlite:///a.db?timeout=3")) == Path("/a.db")
-    for url in ("journal:", "journal:trials.log", "journal:///"):
-        with pytest.raises(BadInput, match="names no file; write journal:///FILE"):
-            storages.storage(url)
-    assert replace(Settings(), storage="sqlite://").storage == "sqlite://"
