@@ -12,7 +12,6 @@ import click
 from nas.cli.output import json_option, runs_option, stderr, task_option, working
 from nas.cli.searching import watched
 from nas.searchspace.errors import BadInput, RunError
-from nas.searchspace.parsing import json_of
 
 
 @click.command()
@@ -89,19 +88,19 @@ def predict(export: str, data: str, pairs: str | None, out: str | None, data_roo
     that you trust.
     """
     folder = Path(export)
-    try:
-        task = json_of((folder / "architecture.json").read_text(encoding="utf-8"))["task"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(
-            f"{folder} is not an export: it has no readable architecture.json; nas export writes one"
-        ) from None
+    if not (folder / "architecture.json").is_file():
+        raise BadInput(f"{folder} is not an export: it has no readable architecture.json; nas export writes one")
     with working("reading the data"):
         import torch
 
         from nas.data.called import in_place
         from nas.data.graphs import graphs_of, ids_of, side_by_side
-        from nas.export.predict import lines, load_model, prepare, read_pairs
+        from nas.export.predict import lines, load_model, prepare, read_pairs, read_task
 
+        try:
+            task = read_task(folder)
+        except SystemExit as error:  # as predict.py of the export says it
+            raise BadInput(str(error)) from None
         graphs, notes = in_place(graphs_of(data, data_root), task, data)
         ids = ids_of(graphs, task["level"])
     for note in notes:

@@ -198,7 +198,11 @@ def _where_options(command: Any) -> Any:
     help="Train the best N trials again with other seeds in the end, the better of them with more, and take the one "
     "with the best mean: the best of many measurements was lucky, too.  [default: 0]",
 )
-@click.option("--confirm-seconds", type=float, help="End all such trainings after so many more seconds; a slow one may take all of them.")
+@click.option(
+    "--confirm-seconds",
+    type=float,
+    help="End all such trainings after so many more seconds; a slow one may take all of them.",
+)
 @click.option(
     "--keep",
     type=int,
@@ -274,12 +278,14 @@ def _why_early(settings: Settings) -> str:
 
 def watched(plan: Plan, folder: RunFolder, as_json: bool, run: Any) -> int:
     """Run with a progress bar, then print and report; interrupted, say how to go on."""
+    from rich.markup import escape
+
     from nas.cli.progress import SearchProgress
     from nas.study.records import searched, stopped
 
     console = stderr()
     where = "" if plan.column else f", on {'Ray' if plan.settings.executor == 'ray' else plan.device}"
-    console.print(f"run [bold]{folder.name}[/]: {headline(plan)}{where}")
+    console.print(f"run [bold]{folder.name}[/]: {escape(headline(plan) + where)}")
     for note in plan.task.notes:
         console.print(f"note: {note}", style="yellow", markup=False)
     try:

@@ -42,6 +42,8 @@ DTYPES = {
 }
 
 EDGES = ("edge_weight", "edge_attr")
+SAID = {"level": str, "target": str, "features": int, "outputs": int, "inputs": list, "transforms": list}
+"""What a network's description says of its task at least."""
 
 WHOLE = (1433, 256)
 """Inputs and outputs from which on a linear map was measured to be faster on whole numbers, on one thread of a CPU: 1.3
@@ -50,18 +52,38 @@ to 1.6 times. Smaller ones are slower, for the numbers must become whole and bac
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file: eight bytes of length, a JSON header, the raw numbers."""
-    content = bytearray(path.read_bytes())
-    (length,) = struct.unpack("<Q", content[:8])
-    header = json.loads(content[8 : 8 + length])
-    tensors = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        dtype = DTYPES[entry["dtype"]]
-        flat = torch.frombuffer(content[begin:end], dtype=dtype) if end > begin else torch.empty(0, dtype=dtype)
-        tensors[name] = flat.reshape(entry["shape"]).clone()
-    return tensors
+    try:
+        content = bytearray(path.read_bytes())
+        (length,) = struct.unpack("<Q", content[:8])
+        header = json.loads(content[8 : 8 + length])
+        tensors = {}
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            dtype = DTYPES[entry["dtype"]]
+            flat = torch.frombuffer(content[begin:end], dtype=dtype) if end > begin else torch.empty(0, dtype=dtype)
+            tensors[name] = flat.reshape(entry["shape"]).clone()
+        return tensors
+    except OSError as error:
+        raise SystemExit(f"{path} cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # of a damaged file nearly anything
+        raise SystemExit(f"{path} is damaged ({type(error).__name__}: {error}); export the network again") from None
+
+
+def read_task(folder: Path = HERE) -> dict[str, Any]:
+    """What ``architecture.json`` of an export says of its task."""
+    path = folder / "architecture.json"
+    try:
+        task: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["task"]
+        fits = all(type(task[name]) is kind for name, kind in SAID.items())
+    except OSError as error:
+        raise SystemExit(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        fits = False
+    if not fits:
+        raise SystemExit(f"{path} is damaged: it describes no task; export the network again")
+    return task
 
 
 def load_model(folder: str | Path = HERE, int8: bool = False) -> torch.nn.Module:
@@ -78,7 +100,11 @@ def load_model(folder: str | Path = HERE, int8: bool = False) -> torch.nn.Module
     finally:
         sys.path.remove(str(folder))
     model: torch.nn.Module = module.Model()
-    model.load_state_dict(read_safetensors(folder / "weights.safetensors"))
+    weights = read_safetensors(folder / "weights.safetensors")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise SystemExit(f"the weights in {folder} are not those of its model.py; export the network again") from None
     if int8:
         on_whole_numbers(model)
     return model.eval()
@@ -246,7 +272,10 @@ def read_graph(path: str | Path) -> Any:
             "torch_geometric Data, a list of them, or a dictionary of tensors"
         ) from None
     if isinstance(graph, list) and graph and all(isinstance(one, Data) for one in graph):
-        return Batch.from_data_list(graph)
+        try:
+            return Batch.from_data_list(graph)
+        except Exception as error:  # one has what another lacks, or is half-made
+            raise SystemExit(f"the graphs of {path} do not fit each other ({type(error).__name__}: {error})") from None
     if not isinstance(graph, dict | Data):
         raise SystemExit(
             f"{path} holds a {type(graph).__name__}; save a torch_geometric Data, a list of them, or a dictionary"
@@ -319,7 +348,7 @@ def main() -> None:
     parser.add_argument("--pairs", help="CSV file with the columns source and target, where links are predicted")
     parser.add_argument("--int8", action="store_true", help="large linear maps of a quantised network on whole numbers")
     options = parser.parse_args()
-    task = json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))["task"]
+    task = read_task()
     pairs = None if options.pairs is None else read_pairs(options.pairs)
     arguments = prepare(read_graph(options.graph), task, pairs)
     with torch.no_grad():

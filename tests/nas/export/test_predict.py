@@ -7,6 +7,7 @@ import importlib.util
 import io
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -355,3 +356,35 @@ def test_the_first_columns_say_which_item_it_is() -> None:
     task = {"target": "regression", "outputs": 1, "level": "graph", "inputs": ["x"], "classes": ("logP",)}
     assert shipped.lines(scores, task, arguments) == [["graph", "value_logP"], [0, "0"], [1, "100"]]
     assert shipped.lines(scores, {**task, "classes": ()}, arguments, ["g", "h"])[:2] == [["graph", "value"], ["g", "0"]]
+
+
+def test_graphs_that_do_not_fit_each_other(tmp_path: Path) -> None:
+    half = Data(edge_index=torch.zeros(2, 1, dtype=torch.long))
+    object.__setattr__(half, "_store", type(half._store)())  # found by fuzzing: no number of nodes
+    half._store.update({"keep_index": torch.zeros(1)})
+    torch.save([tiny(), half], tmp_path / "g.pt")
+    with pytest.raises(SystemExit, match=r"the graphs of .*g\.pt do not fit each other"):
+        shipped.read_graph(tmp_path / "g.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "message"),
+    [
+        ("weights.safetensors", b"", "is damaged .error: unpack requires"),
+        ("weights.safetensors", b"\x05\0\0\0\0\0\0\0[1,2]", "is damaged .AttributeError"),
+        ("weights.safetensors", b"\x02\0\0\0\0\0\0\0{}", "are not those of its model.py"),
+        ("weights.safetensors", None, "cannot be read: No such file"),
+        ("architecture.json", b"{", "is damaged: it describes no task"),
+        ("architecture.json", b"[" * 100_000, "is damaged: it describes no task"),
+        ("architecture.json", b'{"task": {"level": "node"}}', "is damaged: it describes no task"),
+        ("architecture.json", None, "cannot be read: No such file"),
+    ],
+)
+def test_a_damaged_export_says_so(name: str, held: bytes | None, message: str, node: Export, tmp_path: Path) -> None:
+    shutil.copytree(node[0], tmp_path / "out")
+    (tmp_path / "out" / name).unlink()
+    if held is not None:
+        (tmp_path / "out" / name).write_bytes(held)
+    reader: Any = shipped.load_model if name.startswith("weights") else shipped.read_task
+    with pytest.raises(SystemExit, match=message):
+        reader(tmp_path / "out")
