@@ -139,13 +139,18 @@ def condition(names: list[str], salt: int) -> Any:
 
 
 @st.composite
-def classes(draw: st.DrawFn, depth: int = 2, in_repeat: bool = False, name: str = "Drawn") -> type[Any]:
-    """A random class decorated with ``@architecture``; the classes in it have names of their own."""
+def classes(
+    draw: st.DrawFn, depth: int = 2, in_repeat: bool = False, name: str = "Drawn", reals: bool = False
+) -> type[Any]:
+    """A random class decorated with ``@architecture``; the classes in it have names of their own.
+
+    With ``reals`` some knobs are real numbers, or whole ones drawn by their logarithm, so that not all can be listed.
+    """
     body: dict[str, Any] = {}
     for number in range(draw(st.integers(1, 3))):
         reads = draw(st.lists(st.sampled_from(list(body)), max_size=2, unique=True)) if body else []
         when = {"when": condition(reads, draw(st.integers(0, 9)))} if reads else {}
-        kinds = ["choice", "integer"]
+        kinds = ["choice", "integer"] + ["real", "log"] * reals
         if not when:
             kinds += ["constant"] + ["nested", "repeat"] * (depth > 0) + ["earlier"] * in_repeat
         low = draw(st.integers(0, 2))
@@ -155,13 +160,18 @@ def classes(draw: st.DrawFn, depth: int = 2, in_repeat: bool = False, name: str 
                 body[f"f{number}"] = choice(*options, **when)
             case "integer":
                 body[f"f{number}"] = integer(low, low + draw(st.integers(0, 2)), **when)
+            case "real":
+                scale = draw(st.sampled_from([1e-3, 1.0, 10.0]))
+                body[f"f{number}"] = real(scale, scale * draw(st.integers(2, 9)), log=draw(st.booleans()), **when)
+            case "log":
+                body[f"f{number}"] = integer(low + 1, (low + 2) * draw(st.integers(1, 300)), log=True, **when)
             case "constant":
                 body[f"f{number}"] = constant(draw(st.sampled_from([1, "x", None])))
             case "nested":
-                body[f"f{number}"] = nested(draw(classes(depth - 1, in_repeat, f"{name}{number}")))
+                body[f"f{number}"] = nested(draw(classes(depth - 1, in_repeat, f"{name}{number}", reals)))
             case "repeat":
                 body[f"f{number}"] = repeat(
-                    draw(classes(depth - 1, True, f"{name}{number}")), low, low + draw(st.integers(0, 1))
+                    draw(classes(depth - 1, True, f"{name}{number}", reals)), low, low + draw(st.integers(0, 1))
                 )
             case "earlier":
                 body[f"f{number}"] = earlier()

@@ -106,7 +106,7 @@ def test_laws_of_a_space(space: Space[Any], seed: int) -> None:
 
 
 @FEW
-@given(classes(), st.integers(0, 99))
+@given(classes() | classes(reals=True), st.integers(0, 99))
 def test_laws_of_random_spaces(of: type[Any], seed: int) -> None:
     space = Space(of)
     try:
