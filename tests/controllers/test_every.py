@@ -54,8 +54,14 @@ def search(controller: Controller, past: list[Batch], batches: int, size: int = 
     return past
 
 
+def _pair(name: str, which: str) -> Any:
+    """A generator takes seconds to learn a space: the other searches learn from their own trials alone."""
+    slow = name == "diffusion" and which not in ("Conditional", "Tiny")
+    return pytest.param(name, which, marks=pytest.mark.slow if slow else ())
+
+
 @pytest.mark.parametrize(
-    ("name", "which"), [(n, which) for n in NAMES for which in (LISTED if n in SUPERNETS else SPACES)]
+    ("name", "which"), [_pair(n, which) for n in NAMES for which in (LISTED if n in SUPERNETS else SPACES)]
 )
 def test_proposals_are_architectures_of_the_space(name: str, which: str) -> None:
     space = space_for(name, which)

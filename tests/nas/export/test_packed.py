@@ -22,11 +22,22 @@ from nas.searchspace.spaces.registry import find
 from tests.nas.export.made import example
 from tests.searchspace.declared import TASKS
 
+NAMES, LEVELS = ("lpgnas", "quantised:agnn", "quantised:design"), ("node", "graph", "link-carrying")
+MADE = [(name, level, True) for name, level in zip(NAMES, LEVELS, strict=True)]
+MADE += [(name, level, False) for name in NAMES for level in LEVELS if (name, level, True) not in MADE]
+"""Spaces, levels, and whether the program, which takes seconds to make, is quick to try too."""
+SLOW = [(name, level, True) for name, level, program in MADE if not program]
+
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("level", ["node", "graph", "link-carrying"])
-@pytest.mark.parametrize("name", ["lpgnas", "quantised:agnn", "quantised:design"])
-def test_every_prediction_is_that_of_the_rounding_network(name: str, level: str, seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "level", "program"), [*MADE, *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW)]
+)
+def test_every_prediction_is_that_of_the_rounding_network(
+    name: str, level: str, program: bool, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not program:
+        monkeypatch.setattr(files, "_program", lambda *_: "not tried here")
     task = TASKS[level]
     space = find(name).for_task(task)
     a = space.sample(random.Random(seed))
@@ -41,9 +52,10 @@ def test_every_prediction_is_that_of_the_rounding_network(name: str, level: str,
         got = load_model(tmp_path / "out")(*arguments)
         assert torch.equal(got, expected)
         described = json.loads((tmp_path / "out" / "architecture.json").read_text())
-        assert described["program"] == "model.pt2"
-        program = torch.export.load(tmp_path / "out" / "model.pt2").module()(*arguments)
-    torch.testing.assert_close(program, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+        assert described["program"] == ("model.pt2" if program else "none: not tried here")
+        if program:
+            said = torch.export.load(tmp_path / "out" / "model.pt2").module()(*arguments)
+            torch.testing.assert_close(said, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
     (file,) = (p for p in paths if p.suffix == ".safetensors")
     assert file.stat().st_size == costs_alone(source(a, task), task, "cpu", False)["bytes"]
     stored = load_file(file)
@@ -98,6 +110,13 @@ def test_large_linear_maps_on_whole_numbers(
     assert whole == ([torch.Size((WIDE.features, Wide().width))] if fits else [])
 
 
+@pytest.fixture
+def without_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports that are quick to write."""
+    monkeypatch.setattr(files, "_program", lambda *_: "not needed")
+
+
+@pytest.mark.usefixtures("without_program")
 def test_small_linear_maps_stay_as_they_are(tmp_path: Path) -> None:
     task = TASKS["node"]
     space = find("lpgnas").for_task(task)
@@ -108,6 +127,7 @@ def test_small_linear_maps_stay_as_they_are(tmp_path: Path) -> None:
     assert torch.equal(model(*arguments), load_model(tmp_path / "out", int8=True)(*arguments))
 
 
+@pytest.mark.usefixtures("without_program")
 def test_an_export_can_be_exported_again(tmp_path: Path) -> None:
     """Weights that were read from a packed file are on their grid and pack to the same bytes."""
     task = TASKS["node"]
