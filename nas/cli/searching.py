@@ -209,7 +209,12 @@ def _where_options(command: Any) -> Any:
     help="How many of the best trials keep their weights; so many are trained from scratch in the end with --evaluator "
     "shared or proxy:NAME, with the latter 0 trains none.  [default: 5]",
 )
-@click.option("--storage", metavar="URL", help="An Optuna storage.  [default: a journal file in the run's folder]")
+@click.option(
+    "--storage",
+    metavar="URL",
+    help="An Optuna storage, such as postgresql://HOST/NAME; processes that search under one name there share the work, "
+    "on any machine.  [default: a journal file in the run's folder]",
+)
 @click.option("--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]")
 @click.option("--name", help="Name of the run.  [default: made of data, space and controller]")
 @click.option("--config", type=click.Path(), metavar="FILE", help="TOML file with any of these settings; flags win.")

@@ -20,6 +20,8 @@ from nas.study.places import JOURNAL, file_of, shown
 if TYPE_CHECKING:
     from filelock import FileLock
 
+DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql"}
+"""Those of our extras, where the URL names none."""
 HEARTBEAT, GRACE = 10, 45
 """Seconds between two signs of life in a database, and after which whoever gives none is taken for dead."""
 LOCKED, CONNECTING = 60, 10
@@ -40,8 +42,9 @@ def storage(where: Path | str) -> BaseStorage:
     if isinstance(where, Path) or where.startswith("journal:"):
         return _journal(where)
     url = revealed(where)
-    if url.startswith("postgresql://"):  # which meant another driver in earlier versions of SQLAlchemy
-        url = "postgresql+psycopg" + url.removeprefix("postgresql")
+    scheme, rest = url.partition("://")[::2]
+    if scheme in DRIVERS:
+        url = f"{scheme}+{DRIVERS[scheme]}://{rest}"
     try:
         if url.startswith("redis"):
             return optuna.storages.get_storage(url)

@@ -163,11 +163,12 @@ def test_nothing_there(tmp_path):
     [
         ("postgresql+psycopg", r"pip install 'gnn-nas\[postgresql\]'"),
         ("mysql+pymysql", r"pip install 'gnn-nas\[mysql\]'"),
+        ("mysql", r"pip install 'gnn-nas\[mysql\]'"),
         ("mssql+pyodbc", "pip install the driver for mssql"),
     ],
 )
 def test_a_driver_that_is_not_installed(driver, line, monkeypatch):
-    monkeypatch.setitem(sys.modules, driver.split("+")[1], None)
+    monkeypatch.setitem(sys.modules, {"mysql": "pymysql"}.get(driver, driver.split("+")[-1]), None)
     url = f"{driver}://me:secret@localhost/db"
     with pytest.raises(MissingExtra, match=line) as raised:
         stores.storage(url)
