@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from inspect import signature
@@ -218,6 +219,10 @@ OPERATORS: dict[str, Operator] = {
 _TAKEN = ("inputs", "outputs", "per_head", "edge_features", "edge_dim")
 
 
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
 def operator(name: str, **settings: Any) -> Callable[[C], C]:
     """Class decorator: makes a user's own layer an operator that spaces can name.
 
@@ -240,10 +245,12 @@ def operator(name: str, **settings: Any) -> Callable[[C], C]:
             raise BadInput(f"an operator's name is made of letters, digits, '-' and '_'; got {name!r}")
         if not isinstance(cls, type):
             raise BadInput(f"an operator is a torch.nn.Module class; got {cls!r}")
+        if not _is_name(cls.__name__):
+            raise BadInput(f"operator {name!r}: {cls.__name__!r} is no name that can be written into source")
         if bad := [
             key
             for key in settings
-            if not key.isidentifier() or key in ("inputs", "outputs", "per_head", "edge_features", "edge_dim")
+            if not _is_name(key) or key in ("inputs", "outputs", "per_head", "edge_features", "edge_dim")
         ]:
             raise BadInput(f"operator {name!r}: {bad[0]!r} cannot be the name of a setting")
         if name in OPERATORS and not _redefined(cls, OPERATORS[name].printed):
