@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nas.cli.given import options_of, read_config, set_pretrained, text_of
 from nas.cli.output import (
     features_option,
     headline,
@@ -20,8 +20,7 @@ from nas.cli.output import (
     task_option,
     working,
 )
-from nas.searchspace.errors import BadInput, RunError
-from nas.searchspace.parsing import toml_of
+from nas.searchspace.errors import RunError
 
 if TYPE_CHECKING:
     from nas.result import Result
@@ -212,8 +211,8 @@ def _where_options(command: Any) -> Any:
 @click.option(
     "--storage",
     metavar="URL",
-    help="An Optuna storage, such as postgresql://HOST/NAME; processes that search under one name there share the work, "
-    "on any machine.  [default: a journal file in the run's folder]",
+    help="An Optuna storage, such as postgresql://HOST/NAME; processes that search under one name there share the "
+    "work, on any machine.  [default: a journal file in the run's folder]",
 )
 @click.option("--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]")
 @click.option("--name", help="Name of the run.  [default: made of data, space and controller]")
@@ -226,12 +225,12 @@ def search(config: str | None, name: str | None, runs: str | None, as_json: bool
     Every trial trains one architecture; validation chooses, test is only reported. Stop with Ctrl-C at any time:
     what is finished is saved, and nas resume goes on.
     """
-    given = _config(config) if config else {}
-    name = _text(name, given, "name")
-    runs = _text(runs, given, "runs")
-    flags["controller_options"] = _options(flags.pop("options")) or None
+    given = read_config(config) if config else {}
+    name = text_of(name, given, "name")
+    runs = text_of(runs, given, "runs")
+    flags["controller_options"] = options_of(flags.pop("options")) or None
     if flags.pop("pretrained"):
-        _pretrained(flags, given)
+        set_pretrained(flags, given)
     given |= {key: value for key, value in flags.items() if value not in (None, ())}
 
     from nas.data.naming import absolute
@@ -373,43 +372,6 @@ def _say(result: Result, as_json: bool) -> None:
         print_trials(result, top, "Pareto front" if several else best)
         click.echo()
         print_architecture(result, top[0].trial.number)
-
-
-def _pretrained(flags: dict[str, Any], given: dict[str, Any]) -> None:
-    """What the flag stands for."""
-    flags["controller_options"] = {**(flags["controller_options"] or {}), "pretrained": True}
-    for name, value in {"controller": "diffusion", "space": "nasbench-graph"}.items():
-        if flags.get(name) is None and name not in given:
-            flags[name] = value
-
-
-def _config(file: str) -> dict[str, Any]:
-    try:
-        values = toml_of(Path(file).read_text(encoding="utf-8"))
-        return {key.replace("-", "_"): value for key, value in values.items()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the file {file} cannot be read: {error}") from error
-    except ValueError as error:
-        raise BadInput(f"{file} is not TOML: {error}") from error
-
-
-def _text(flag: str | None, given: dict[str, Any], key: str) -> str | None:
-    """What a flag that is no setting says, or else the file."""
-    value = given.pop(key, None)
-    if value is not None and not isinstance(value, str):
-        raise BadInput(f"{key} must be text; got {value!r}")
-    return flag or value
-
-
-def _options(texts: tuple[str, ...]) -> dict[str, Any]:
-    from nas.settings import option
-
-    options = {}
-    for text in texts:
-        if (said := option(text)) is None:
-            raise BadInput(f"--option takes KEY=VALUE, such as population=50; got {text!r}")
-        options[said[0]] = said[1]
-    return options
 
 
 COMMANDS = (search, resume)
