@@ -19,14 +19,16 @@ from nas.evaluation.executors import InProcess
 from nas.searchspace import Space
 from nas.searchspace.errors import BadInput, RunError
 from nas.study import peers as peering
+from nas.study import search as searching
 from nas.study import storages
 from nas.study.confirming import trainings
 from nas.study.jobs import Proposal
 from nas.study.peers import LOST, Peers, key_of
+from nas.study.plan import Plan
 from nas.study.records import AGAIN
 from tests.controllers.spaces import QUICK, with_formats
 from tests.nas.study import postgres
-from tests.nas.toys import StopAfter, Toy, graph, search, told
+from tests.nas.toys import Messy, StopAfter, Toy, graph, search, told, two_slots
 
 DATA = graph()
 TOY = Space(Toy)
@@ -173,6 +175,22 @@ def test_two_processes_share_one_budget(where, controller, monkeypatch):
     assert {r.trial.number for r in ours.records if r.evaluator == AGAIN} < kept
     assert ours.best.number in kept
     assert len(kept) == trainings(2) + 2
+
+
+@forks
+@pytest.mark.parametrize("controller", ["evolution", pytest.param("grid", marks=pytest.mark.slow)])
+def test_two_processes_with_two_workers_each_come_to_the_end_of_a_space(tmp_path, monkeypatch, controller):
+    """Messy has ten networks, of which four cannot be trained."""
+    monkeypatch.setattr(Plan, "executor", two_slots)
+    monkeypatch.setattr(searching, "IN_A_ROW", 4)
+    given = {"space": Messy, "trials": 30, "controller": controller, "storage": f"journal:///{tmp_path}/trials.log"}
+    child = fork(lambda: search(**given))
+    ours = search(**given)
+    child.join()
+    assert child.exitcode == 0
+    of = ours.plan.space.canonical
+    assert len({of(r.trial.architecture) for r in ours.records}) == len(ours.records) == 10
+    assert "RUNNING" not in [t.state.name for t in at_work(given["storage"])]
 
 
 @forks
