@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch_geometric import datasets
 from torch_geometric.data import Data
@@ -43,12 +42,21 @@ class _Sparse:
         parts = [part.numbers for part in named if isinstance(part, pickles.Array) and part.numbers is not None]
         if len(parts) < len(named):
             raise ValueError("a sparse matrix lacks its arrays")
+        data, indices, pointer = parts
         shape: Any = getattr(self, "_shape", None)
         rows, columns = (int(n) for n in shape)
-        affordable(8 * rows * columns, f"a matrix of {rows:,} rows and {columns:,} columns")
-        matrix: Any = csr_matrix((parts[0], parts[1], parts[2]), shape=shape)
-        matrix.check_format(full_check=True)
-        return matrix.toarray()
+        # scipy's own check lets some of these pass, and then reads beyond the arrays
+        if any(part.ndim != 1 for part in parts) or indices.dtype.kind not in "iu" or pointer.dtype.kind not in "iu":
+            raise ValueError("the arrays of a sparse matrix are not lists of numbers")
+        indices, pointer = indices.astype(np.int64), pointer.astype(np.int64)
+        if len(pointer) != rows + 1 or pointer[0] != 0 or (np.diff(pointer) < 0).any() or pointer[-1] != len(indices):
+            raise ValueError("the rows of a sparse matrix do not fit its entries")
+        if len(data) != len(indices) or (len(indices) and not 0 <= indices.min() <= indices.max() < columns):
+            raise ValueError("the entries of a sparse matrix lie outside of it")
+        affordable(4 * rows * columns, f"a matrix of {rows:,} rows and {columns:,} columns")
+        made = np.zeros((rows, columns), dtype=np.float32)
+        np.add.at(made, (np.repeat(np.arange(rows), np.diff(pointer)), indices), data)
+        return made
 
 
 # `numpy.core` and `scipy.sparse.csr` are the paths of old releases, which the published files name.

@@ -157,7 +157,14 @@ def test_damaged_and_unfit_pickles_are_named(tmp_path):
         (b"\x80\x02garbage", "is damaged"),
         (pickle.dumps([1, 2]), "must hold a table of numbers; it holds list"),
         (pickle.dumps(np.array([[None]])), "it holds values of the type 'O8', which is no number"),
-        (sparse(np.array([0, 9], dtype=np.int32)), "is damaged .ValueError"),
+        (
+            sparse(np.array([0, 9], dtype=np.int32)),
+            "is damaged .ValueError: the entries of a sparse matrix lie outside",
+        ),
+        (sparse(pointer=np.array([0, 2**30, 2])), "the rows of a sparse matrix do not fit its entries"),
+        (sparse(pointer=np.array([0.0, 1.0, 2.0])), "are not lists of numbers"),
+        (sparse(data=np.ones(1)), "the entries of a sparse matrix lie outside of it"),
+        (b"\x80\x02]r\xff\xff\xff\x7f.", "numbers an object 2,147,483,647, and there are 9 bytes"),
         (pickle.dumps(np.zeros(3)), "must hold a table of numbers"),
     ]:
         path.write_bytes(content)
@@ -172,12 +179,16 @@ def test_damaged_and_unfit_pickles_are_named(tmp_path):
             planetoid._edges(graph, 3, path)
 
 
-def sparse(indices: np.ndarray) -> bytes:
-    """A pickled 2 x 3 sparse matrix with these column indices."""
+def sparse(
+    indices: np.ndarray | None = None, pointer: np.ndarray | None = None, data: np.ndarray | None = None
+) -> bytes:
+    """A pickled 2 x 3 sparse matrix, whose parts may be others than they should be."""
     from scipy.sparse import csr_matrix
 
     matrix = csr_matrix((np.ones(2), np.array([0, 1]), np.array([0, 1, 2])), shape=(2, 3))
-    matrix.indices = indices
+    for name, part in (("indices", indices), ("indptr", pointer), ("data", data)):
+        if part is not None:
+            setattr(matrix, name, part)
     return pickle.dumps(matrix)
 
 
