@@ -112,7 +112,7 @@ def test_only_what_was_given_is_learned() -> None:
     assert np.mean([row in known for row in drawn.tolist()]) > 0.9
 
 
-@pytest.mark.parametrize("method", ["em", "pc", "ode", "heun"])
+@pytest.mark.parametrize("method", ["em", "heun", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pc", "ode"))])
 def test_a_guide_raises_what_it_predicts(method: str, exact: Generator, learned: Generator) -> None:
     for made in (exact, learned) if method == "em" else (exact,):
         worth = np.random.default_rng(0).normal(size=(1, len(made.rows.rows), made.rows.width)).astype(np.float32)
@@ -128,7 +128,7 @@ def test_a_guide_raises_what_it_predicts(method: str, exact: Generator, learned:
 def test_the_stronger_the_guidance_the_larger_what_is_predicted(exact: Generator) -> None:
     worth = np.random.default_rng(0).normal(size=(1, len(exact.rows.rows), exact.rows.width)).astype(np.float32)
     means = []
-    for scale in (0.0, 0.5, 2.0, 8.0):
+    for scale in (0.0, 1.0, 8.0):
         rows, _ = exact.categories(512, guide=Guide(likes, worth), how=Sampling(strength=Strength(scale)))
         means.append(float(worth[0, np.arange(rows.shape[1]), rows].sum(1).mean()))
     assert means == sorted(means)
