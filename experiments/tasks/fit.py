@@ -34,6 +34,7 @@ from nas.training import train_seeds
 HERE = Path(__file__).parent
 SETTINGS = tomllib.loads((HERE / "settings.toml").read_text())
 TABLE = HERE / "fit.csv"
+WAYS = ("default", "auto", "random")
 NODES = {
     "conv": "gcn", "layers": 2, "hidden": 64, "before": False, "residual": False, "jumping": False,
     "norm": "none", "activation": "relu", "dropout": 0.5, "lr": 0.01, "weight_decay": 5e-4,
@@ -55,7 +56,8 @@ def main() -> None:
     for seed in map(int, given.seeds.split(",")):
         for data in given.data.split(","):
             for way in given.ways:
-                key = {"data": data, "way": way, "seed": str(seed)}
+                limit = "" if way == "default" else str(SETTINGS["seconds"])
+                key = {"data": data, "way": way, "seed": str(seed), "seconds": limit}
                 if any(all(row[k] == v for k, v in key.items()) for row in rows(TABLE)):
                     continue
                 begin = time.monotonic()
@@ -122,7 +124,7 @@ def summary() -> None:
     table = rows(TABLE)
     ahead = behind = total = 0
     for data in dict.fromkeys(row["data"] for row in table):
-        of = {way: [r for r in table if r["data"] == data and r["way"] == way] for way in ("default", "auto", "random")}
+        of = {way: _longest([r for r in table if r["data"] == data and r["way"] == way]) for way in WAYS}
         if not of["default"] or not of["auto"]:
             continue
         mean = {way: fmean(float(r["test_mean"]) for r in those) for way, those in of.items() if those}
@@ -130,10 +132,15 @@ def summary() -> None:
         gain = (mean["auto"] - mean["default"]) * (1 if larger else -1)
         deviation = fmean(float(r["test_deviation"] or 0) for r in of["default"])  # a search often has one training
         total, ahead, behind = total + 1, ahead + (gain > 0), behind + (gain < -deviation)
-        print(
-            data, of["auto"][0]["metric"], {k: round(v, 4) for k, v in mean.items()}, f"{gain:+.4f} ({deviation:.4f})"
-        )
+        shown = {k: f"{v:.4f} in {of[k][0]['seconds']} s" if k != "default" else f"{v:.4f}" for k, v in mean.items()}
+        print(data, of["auto"][0]["metric"], shown, f"{gain:+.4f} ({deviation:.4f})")
     print(f"ahead on {ahead} of {total}, behind by more than the default's deviation on {behind}")
+
+
+def _longest(table: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The searches with the most time; some were measured with less before."""
+    most = max((float(row["seconds"] or 0) for row in table), default=0)
+    return [row for row in table if float(row["seconds"] or 0) == most]
 
 
 if __name__ == "__main__":

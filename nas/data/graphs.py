@@ -39,10 +39,10 @@ def ids_of(graphs: list[Data], level: str) -> list[str] | None:
     if level == "graph":
         named = [getattr(graph, "id", None) for graph in graphs]
         return None if None in named else [str(one) for one in named]
-    of_nodes = [getattr(graph, "ids", None) for graph in graphs]
-    if None in of_nodes:
+    of_nodes: list[list[str]] = [own if isinstance(own := getattr(g, "ids", None), list) else [] for g in graphs]
+    if [] in of_nodes:
         return None
-    ids = [str(one) for own in of_nodes for one in own]
+    ids = [one for own in of_nodes for one in own]
     if len(set(ids)) == len(ids):
         return ids
     names = [getattr(graph, "id", number) for number, graph in enumerate(graphs)]

@@ -56,10 +56,15 @@ class Classic:
         return net.dropout(self.dropout, x) if net.task.level == "node" else x
 
     def recipe(self, recipe: Recipe, task: Task) -> Recipe:
-        """Many epochs where one of them is a single step; patience does the rest."""
-        single = len(task.train) == 1 and task.level != "graph"
-        epochs, patience = (1000, 100) if single else (200, 40)
-        return replace(recipe, lr=self.lr, weight_decay=self.weight_decay, epochs=epochs, patience=patience)
+        """Many epochs where one of them is a single step, and patience does the rest; sets of graphs are annealed.
+
+        Annealed to the end, six sets of graphs had equal or better validation with fewer epochs than with patience.
+        """
+        own = replace(recipe, lr=self.lr, weight_decay=self.weight_decay)
+        if task.level == "graph":
+            return replace(own, epochs=100, patience=100, cosine=True)
+        epochs, patience = (1000, 100) if len(task.train) == 1 else (200, 40)
+        return replace(own, epochs=epochs, patience=patience)
 
     def canonical(self, task: Task | None) -> Classic:
         """The layers of a single one do not stand side by side."""
