@@ -266,7 +266,7 @@ def test_what_cannot_be_predicted_on(nas: Command, parts: Path, club: Path, tmp_
         ((parts / "nodes", "--data", tmp_path / "none.pt"), "none.pt"),
         ((parts / "links", "--data", club), "links are predicted: give the pairs of nodes as edge_label_index, or by"),
         ((parts, "--data", club), f"{parts} is not an export: it has no readable architecture.json"),
-        ((tmp_path / "odd", "--data", club), "architecture.json is damaged: it describes no task; export the network again"),
+        ((tmp_path / "odd", "--data", club), "architecture.json is damaged: it describes no task; export the network"),
         ((tmp_path / "nowhere", "--data", club), "does not exist"),
     ):
         done = nas("predict", *arguments)

@@ -28,11 +28,11 @@ from tests.nas.export.made import example
 from tests.nas.toys import graph, graphs
 
 
-def answered(data: Data, questions: int, shape: int) -> Data:
+def answered(data: Data, questions: int, items: int, seed: int = 0) -> Data:
     """The graph with yes-or-no questions, of whose answers a third is missing."""
-    generator = torch.Generator().manual_seed(shape)
-    y = (torch.rand(shape, questions, generator=generator) > 0.5).float()
-    data.y = y.masked_fill(torch.rand(shape, questions, generator=generator) < 0.3, torch.nan)
+    generator = torch.Generator().manual_seed(seed)
+    y = (torch.rand(items, questions, generator=generator) > 0.5).float()
+    data.y = y.masked_fill(torch.rand(items, questions, generator=generator) < 0.3, torch.nan)
     return data
 
 
@@ -55,11 +55,11 @@ def inductive() -> dict[str, list[Data]]:
 MAKE: dict[str, Any] = {
     "node classes": lambda: load(graph(20)),
     "node numbers": lambda: load(measured(graph(20), 20)),
-    "node questions": lambda: load(answered(graph(20), 3, 20)),
+    "node questions": lambda: load(answered(graph(60), 3, 60)),
     "nodes of other graphs": lambda: load(inductive(), task="node"),
     "graph classes": lambda: load(graphs(12)),
     "graph numbers": lambda: load([measured(each, 1) for each in graphs(12)]),
-    "graph questions": lambda: load([answered(each, 3, 1) for each in graphs(12)]),
+    "graph questions": lambda: load([answered(each, 3, 1, seed) for seed, each in enumerate(graphs(50))]),
     "links": lambda: load(graph(20), task="link"),
     "carrying edges": lambda: load(carrying(graph(20))),
     "graphs carrying edges": lambda: load([carrying(each) for each in graphs(12)]),
