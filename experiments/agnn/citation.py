@@ -1,6 +1,7 @@
 """The comparison of the AGNN paper: five searches of its space on three citation graphs, at equal numbers of networks.
 
     python experiments/agnn/citation.py [--runs DIR] [--data cora citeseer pubmed] [--methods random agnn ...]
+        [--device cuda] [--table FILE]
 
 Needs the data (NAS_DATA or a download). Interrupted, it goes on where it was; finished rows are skipped. Every search
 evaluates the same number of distinct networks. Its best five by validation are trained with fresh seeds, the mean
@@ -46,17 +47,22 @@ def main() -> None:
     parser.add_argument("--runs", default="runs")
     parser.add_argument("--data", nargs="*", default=["cora", "citeseer", "pubmed"])
     parser.add_argument("--methods", nargs="*", default=list(SETTINGS["methods"]))
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--table", type=Path, default=TABLE)
     chosen = parser.parse_args()
-    done = {(row["data"], row["method"], row["search_training"]) for row in rows(TABLE)}
+    done = {(row["data"], row["method"], row["search_training"]) for row in rows(chosen.table)}
     for method in chosen.methods:
         for data in chosen.data:
-            if (data, method, training_of(settings_of(data, method))) not in done:
+            search = settings_of(data, method, chosen.device)
+            if (data, method, training_of(search)) not in done:
                 print(f"# {method} on {data}", flush=True)
-                append(TABLE, compared(Path(chosen.runs), data, method) | origin())
+                append(chosen.table, compared(Path(chosen.runs), method, search) | origin(chosen.device))
 
 
-def settings_of(data: str, method: str) -> dict[str, Any]:
-    return SETTINGS["search"] | {"data": data} | SETTINGS["data"].get(data, {}) | SETTINGS["methods"][method]
+def settings_of(data: str, method: str, device: str) -> dict[str, Any]:
+    """Of a search; what is cut on large data is not on a GPU."""
+    cut = SETTINGS["data"].get(data, {}) if device == "cpu" else {}
+    return SETTINGS["search"] | {"data": data, "device": device} | cut | SETTINGS["methods"][method]
 
 
 def training_of(search: dict[str, Any]) -> str:
@@ -64,15 +70,17 @@ def training_of(search: dict[str, Any]) -> str:
     return search["evaluator"] if "evaluator" in search else search["fidelity"]
 
 
-def compared(root: Path, data: str, method: str) -> dict[str, Any]:
+def compared(root: Path, method: str, search: dict[str, Any]) -> dict[str, Any]:
     """One search and what its winner is worth."""
-    search = settings_of(data, method)
+    data = search["data"]
     name = f"citation-{data}-{method}-{training_of(search)}"
     if RunFolder(root, name).exists():
         result = nas.resume(name, trials=search["trials"], runs=root, watcher=Log())
     else:
         result = nas.search(**search, name=name, runs=root, watcher=Log())
-    confirm = SETTINGS["confirm"].get(data, SETTINGS["confirm"])
+    confirm = SETTINGS["confirm"]
+    if search["device"] == "cpu":
+        confirm = confirm.get(data, confirm)
     trials, winner = searched(result.records), chosen_of(result, confirm["trials"], confirm["seeds"])
     final = trained(result, winner, SETTINGS["final_seeds"], first=100)
     test, valid = final["test_accuracy"], final["valid_accuracy"]

@@ -189,7 +189,7 @@ class Experiment:
         file = weights.with_suffix(".json")
         if not file.exists():
             self.folder.mkdir(exist_ok=True)
-            file.write_text(json.dumps(dict(retrain(self.plan, trial.architecture, seed, weights).metrics)))
+            file.write_text(json.dumps(dict(retrain(self.plan, trial.architecture, seed, weights, None).metrics)))
         return json.loads(file.read_text()), weights
 
     def rounded(self, trial: Trial, formats: dict[str, str]) -> Metrics:

@@ -81,7 +81,7 @@ def truth(space: str, data: str) -> dict[int, dict[str, Any]]:
         chosen = sampled(table.space, SETTINGS["looked_up"])
         at = [table.row(architecture) for architecture in chosen]
         return {
-            i: {"architecture": a, "valid": table.valid[row], "test": table.test[row], "cpu": None}
+            i: {"architecture": a, "valid": table.valid[row], "test": table.test[row], "cpu": np.nan}
             for i, (a, row) in enumerate(zip(chosen, at, strict=True))
         }
     space_of, sign = find(space), 1.0
@@ -90,7 +90,7 @@ def truth(space: str, data: str) -> dict[int, dict[str, Any]]:
             "architecture": space_of.from_json(json.loads(row["architecture"])),
             "valid": sign * float(row["valid"]),
             "test": sign * float(row["test"]),
-            "cpu": float(row["cpu_seconds"]),
+            "cpu": float(row["cpu_seconds"] or "nan"),  # none of those that a GPU trained
         }
         for row in rows(TRAINED)
         if (row["space"], row["data"]) == (space, data) and row["valid"]
@@ -133,7 +133,8 @@ def summarise() -> None:
         known = truth(space, data)
         numbers = [n for n in sorted(known) if all(n in of for of in by_proxy.values())]
         valid, test = (np.array([known[n][split] for n in numbers]) for split in ("valid", "test"))
-        cost = np.mean([known[n]["cpu"] for n in numbers]) if space != "nasbench-graph" else np.nan
+        spent = [known[n]["cpu"] for n in numbers if known[n]["cpu"] == known[n]["cpu"]]
+        cost = np.mean(spent) if spent else np.nan
         values = {name: np.array([of[n][0] for n in numbers]) for name, of in by_proxy.items()}
         seconds = {name: float(np.mean([of[n][1] for n in numbers])) for name, of in by_proxy.items()}
         architectures = [known[n]["architecture"] for n in numbers]
@@ -195,7 +196,7 @@ def _show(made: list[dict[str, Any]]) -> None:
         for proxy in dict.fromkeys(row["proxy"] for row in mine):
             by = {row["data"]: row for row in mine if row["proxy"] == proxy}
             of = [by[d]["spearman_valid"] for d in data]
-            test, share = (np.mean([by[d][key] for d in data]) for key in ("spearman_test", "share_of_training"))
+            test, share = (np.nanmean([by[d][key] for d in data]) for key in ("spearman_test", "share_of_training"))
             cells = "".join(f"{v:10.2f}" for v in of)
             print(f"{proxy:24s}{cells}{np.mean(of):10.2f}{test:9.2f}{share:19.3f}")
 

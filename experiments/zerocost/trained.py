@@ -1,10 +1,11 @@
 """Random architectures trained in full: what the ranks of proxies are compared with.
 
-    python experiments/zerocost/trained.py [--space design agnn] [--data cora citeseer ...]
+    python experiments/zerocost/trained.py [--space design agnn] [--data cora citeseer ...] [--device cuda]
+        [--table FILE]
 
 Needs the data (NAS_DATA or a download). Interrupted, it goes on where it was. The architectures of a space are the same
 for all data sets as far as they are different networks there; each is trained with the space's own recipe and one seed.
-``cpu_seconds`` is the processor time of the training, set-up included.
+``cpu_seconds`` is the processor time of the training, set-up included; none where a GPU trained.
 """
 
 from __future__ import annotations
@@ -42,15 +43,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", nargs="*", default=SETTINGS["spaces"])
     parser.add_argument("--data", nargs="*", default=SETTINGS["data"])
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--table", type=Path, default=TABLE)
     chosen = parser.parse_args()
     for space in chosen.space:
         for data in chosen.data:
             task = load(data)
-            done = {int(row["number"]) for row in rows(TABLE) if (row["space"], row["data"]) == (space, data)}
-            prepared = prepare(task)
+            done = {int(row["number"]) for row in rows(chosen.table) if (row["space"], row["data"]) == (space, data)}
+            prepared = prepare(task.to(chosen.device))
             for number, architecture in enumerate(sampled(find(space).for_task(task), SETTINGS["architectures"])):
                 if number not in done:
-                    append(TABLE, trained(space, data, number, architecture, prepared) | origin())
+                    row = trained(space, data, number, architecture, prepared, chosen.device)
+                    append(chosen.table, row | origin(chosen.device))
 
 
 def sampled(space: Space[Any], n: int) -> list[Any]:
@@ -62,10 +66,10 @@ def sampled(space: Space[Any], n: int) -> list[Any]:
     return list(found.values())
 
 
-def trained(space: str, data: str, number: int, architecture: Any, task: Task) -> dict[str, Any]:
+def trained(space: str, data: str, number: int, architecture: Any, task: Task, device: str) -> dict[str, Any]:
     begin = time.process_time()
     recipe = recipe_of(architecture, task, Settings())
-    outcome = evaluate(Job(source(architecture, task), recipe, SETTINGS["seed"], (task.metric,)), task)
+    outcome = evaluate(Job(source(architecture, task), recipe, SETTINGS["seed"], (task.metric,), device=device), task)
     cpu, measured = time.process_time() - begin, outcome.metrics
     print(
         f"{space} {data} {number}: {cpu:.1f} s {measured.get(f'valid_{task.metric}')} {outcome.reason or ''}",
@@ -79,7 +83,7 @@ def trained(space: str, data: str, number: int, architecture: Any, task: Task) -
         "test": measured.get(f"test_{task.metric}"),
         "epochs": measured.get("epochs"),
         "params": measured.get("params"),
-        "cpu_seconds": round(cpu, 3),
+        "cpu_seconds": round(cpu, 3) if device == "cpu" else None,
         "reason": outcome.reason,
         "architecture": json.dumps(find(space).for_task(task).to_json(architecture)),
         "seed": SETTINGS["seed"],

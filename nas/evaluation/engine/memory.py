@@ -35,8 +35,13 @@ def return_freed_memory() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Return what is free to the system, and on a GPU to its other processes, as between two trainings."""
+    """Return what is free to the system, and on a GPU to its other processes, as between two trainings.
+
+    A GPU's cache goes back in the blocks that it came in, so the workspace of cuBLAS, a small piece of one that may be
+    large, goes first; the next product takes a new one.
+    """
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch._C._cuda_clearCublasWorkspaces()
         torch.cuda.empty_cache()
     if sys.platform == "linux" and (libc := _glibc()) is not None:
         libc.malloc_trim(0)

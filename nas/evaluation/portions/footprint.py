@@ -35,7 +35,8 @@ class Footprint:
     """Bytes as functions of the size of a graph.
 
     Attributes:
-        weights: bytes of the weights and what goes with them, on a graph of any size.
+        weights: bytes of the weights and what goes with them, and on a GPU of what its libraries take at a first step
+            and keep: on a graph of any size.
         lines: ``[4, 3]``: bytes at no node, per node and per edge of the peak of the forward pass, of what it leaves
             for the backward pass, of what the backward pass adds to that, and of the peak without gradients.
     """
@@ -68,10 +69,11 @@ def footprint(model: torch.nn.Module, task: Task, batch: Batch) -> Footprint:
     sizes = [(nodes, edges), (2 * nodes, edges), (nodes, 2 * edges)]
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
+    workspace = _workspace(model, task, batch, *sizes[0]) if batch.x.is_cuda else 0
     measured = torch.tensor([_measured(model, task, batch, *size) for size in sizes], dtype=torch.float64)
     places = torch.tensor([[1, *size] for size in sizes], dtype=torch.float64)
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    return Footprint(WEIGHTS * weights, torch.linalg.solve(places, measured).T.clamp(min=0))
+    return Footprint(WEIGHTS * weights + workspace, torch.linalg.solve(places, measured).T.clamp(min=0))
 
 
 def crude(model: torch.nn.Module, batch: Batch) -> int:
@@ -80,6 +82,13 @@ def crude(model: torch.nn.Module, batch: Batch) -> int:
     weights = sum(p.numel() for p in model.parameters())
     items = batch.x.size(0) + batch.edge_index.size(1)
     return 4 * (WEIGHTS * weights + TENSORS * (items * width + batch.x.numel()))
+
+
+def _workspace(model: torch.nn.Module, task: Task, batch: Batch, nodes: int, edges: int) -> int:
+    """Bytes that a step takes and does not give back; a second one has them."""
+    before = torch.cuda.memory_allocated(batch.x.device)
+    _measured(model, task, batch, nodes, edges)
+    return max(0, torch.cuda.memory_allocated(batch.x.device) - before)
 
 
 def _measured(model: torch.nn.Module, task: Task, batch: Batch, nodes: int, edges: int) -> tuple[int, ...]:

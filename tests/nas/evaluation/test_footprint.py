@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 
 from nas.data import load
 from nas.evaluation.engine.lowering import lowered
+from nas.evaluation.engine.memory import give_back_freed_memory
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.portions.fitting import _hops
 from nas.evaluation.portions.footprint import _allocated, crude, footprint
@@ -95,3 +96,19 @@ def test_the_crude_bound_lies_above(conv):
     model = network(task, conv)
     batch = task.train[0]
     assert crude(model, batch) > footprint(model, task, batch).step(batch.x.size(0), batch.edge_index.size(1))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_first_estimate_on_a_gpu_is_as_the_next():
+    task = large().to("cuda")
+    batch = task.train[0]
+    give_back_freed_memory()  # what the libraries took before
+    first, second = (footprint(network(task).cuda(), task, batch) for _ in range(2))
+    assert torch.equal(first.lines, second.lines)
+    assert first.weights >= second.weights
+    model = network(task).cuda()
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    measured = step(model, task)
+    assert 0.7 < (second.step(*batch.x.shape[:1], batch.edge_index.size(1)) - second.weights) / measured < 1.6
