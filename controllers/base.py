@@ -87,6 +87,7 @@ class Problem:
         prepared: makes the task as the study trains on it, on its device; None leaves the task as it is.
         folder: where a controller may keep what it could compute again, but would take long; None where it may not.
         told: hears what a controller is doing that takes long, how much of it is done, and how much there is.
+        seconds: that the search has, for controllers that train something themselves; None for no limit.
     """
 
     space: Space[Any]
@@ -101,6 +102,7 @@ class Problem:
     folder: Path | None = None
     told: Callable[[str, int, int], None] | None = None
     stream: int = 0
+    seconds: float | None = None
 
     def rng(self, number: int) -> random.Random:
         """Random numbers for the ``number``-th proposal, whatever happened before it."""

@@ -21,10 +21,15 @@ PATHS = ("mixture", "sampled")
 SKIPPED = 500
 """Architectures in a row that may be forbidden or come again before a price has no more."""
 CHECKPOINT = "supernet.pt"
+SHARE = 0.5
+"""Of a search's seconds, the most for its supernet; the rest is for training what is derived."""
 
 
 class OneShot(Counted):
     """What differentiable controllers share. The n-th proposal depends on the problem alone, not on what was told.
+
+    It depends on the clock where the search has so few seconds that the supernet gets fewer epochs; how many it got is
+    in its checkpoint, with which a search that was interrupted goes on.
 
     The proposals go round the prices of a bit: the most probable architecture of each, then the next. After ``derived``
     of each, they are drawn by the probabilities.
@@ -91,7 +96,8 @@ class OneShot(Counted):
         task = problem.task if problem.prepared is None else problem.prepared()
         file = None if problem.folder is None else problem.folder / CHECKPOINT
         key = f"{problem.task.fingerprint()} {self.space.fingerprint()}"
-        return Training(self.space.of, task, problem.seed, self._schedule, file, key)
+        seconds = None if problem.seconds is None else SHARE * problem.seconds
+        return Training(self.space.of, task, problem.seed, self._schedule, file, key, seconds)
 
     def _trained(self) -> Training:
         training = self.training

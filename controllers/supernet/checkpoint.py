@@ -16,6 +16,8 @@ def write(training: Any) -> None:
     state = {
         "key": training.key,
         "epoch": training.epoch,
+        "epochs": training.epochs,
+        "spent": training.spent,
         "net": training.net.state_dict(),
         "logits": [[logits.detach() for logits in each] for each in training.logits],
         "weights": training.weights.state_dict(),
@@ -51,4 +53,5 @@ def read(training: Any) -> None:
     training.weights.load_state_dict(state["weights"])
     for optimiser, held in zip(training.options, state["options"], strict=True):
         optimiser.load_state_dict(held)
-    training.epoch, training.history = state["epoch"], type(training.history)(**state["history"])
+    training.epoch, training.epochs, training.spent = state["epoch"], state["epochs"], state["spent"]
+    training.history = type(training.history)(**state["history"])

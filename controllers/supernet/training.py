@@ -6,6 +6,7 @@ Several sets of probabilities share the weights, one for each price of a bit: on
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ NOTED = 40
 """Points of a history."""
 SAVED = 20
 """Epochs between two checkpoints."""
-VERSION = 2
+VERSION = 3
 """Of what the supernet and its training compute; a checkpoint of another one is not gone on with."""
 GRAPHS = 64
 """Graphs in a step on graph-level tasks."""
@@ -40,6 +41,9 @@ SAMPLES = 6
 """Paths in a step of the probabilities, where a pass computes one."""
 HOPS = 2
 """The most hops around them."""
+TIMED, DEARER = 3, 2.2
+"""After so many epochs, of the first ones and of those with a step of the probabilities, it is told how many there is
+time for; the latter take about so many times as long."""
 
 Losses = Callable[[Tensor, Tensor, Target], Tensor]
 
@@ -101,19 +105,30 @@ class Training:
         seed: of everything random.
         file: of the checkpoint; None keeps none.
         key: what the checkpoint must belong to.
+        seconds: for all epochs, over interruptions; where those of the schedule take longer it has fewer of them, and
+            is annealed over these. None for no limit.
 
     Attributes:
         net: the supernet.
         logits: of the options of each knob, for each price.
         weights, options: the optimisers of the one and of the other.
         epoch: how many are behind.
+        epochs: how many there will be.
+        spent: seconds of those behind.
         history: what happened on the way.
     """
 
     def __init__(
-        self, of: type[Any], task: Task, seed: int, schedule: Schedule, file: Path | None = None, key: str = ""
+        self,
+        of: type[Any],
+        task: Task,
+        seed: int,
+        schedule: Schedule,
+        file: Path | None = None,
+        key: str = "",
+        seconds: float | None = None,
     ) -> None:
-        self.task, self.seed, self.schedule, self.file = task, seed, schedule, file
+        self.task, self.seed, self.schedule, self.file, self.seconds = task, seed, schedule, file, seconds
         self.key = f"{VERSION} {key} {seed} {asdict(schedule)}"
         self.device = task.train[0].x.device
         with self._random(-1):
@@ -125,7 +140,7 @@ class Training:
         ]
         self.weights = torch.optim.Adam(self.net.parameters(), lr=schedule.lr, weight_decay=schedule.decay)
         self.options = [torch.optim.Adam(each, lr=schedule.step, betas=(0.5, 0.999)) for each in self.logits if each]
-        self.epoch, self.history = 0, History()
+        self.epoch, self.epochs, self.spent, self.history = 0, schedule.epochs, 0.0, History()
         even = Weights(tuple(torch.full((len(k.options),), 1 / len(k.options)) for k in self.net.knobs))
         first = self.task.valid[0]
         self._shape = first.x.size(0), first.edge_index.size(1)
@@ -135,18 +150,43 @@ class Training:
     @property
     def finished(self) -> bool:
         """Where all is decided there is nothing to learn."""
-        return not self.net.knobs or self.epoch >= self.schedule.epochs
+        return not self.net.knobs or self.epoch >= self.epochs
+
+    @property
+    def _warm(self) -> int:
+        """Epochs without a step of the probabilities."""
+        return int(self.schedule.warm_up * self.epochs)
 
     def run(self, told: Callable[[int, int], None] = lambda done, total: None) -> None:
         """To the end; ``told`` hears of each epoch."""
         while not self.finished:
+            begin = time.monotonic()
             with self._random(self.epoch):
                 self._epoch()
             self.epoch += 1
+            self._hurry(time.monotonic() - begin)
             self._note()
             if self.epoch % SAVED == 0 or self.finished:
                 checkpoint.write(self)
-            told(self.epoch, self.schedule.epochs)
+            told(self.epoch, self.epochs)
+
+    def _hurry(self, last: float) -> None:
+        """See to it that the time will do.
+
+        Args:
+            last: seconds of the last epoch.
+        """
+        self.spent += last
+        if self.seconds is None:
+            return
+        left, warm = self.seconds - self.spent, self.schedule.warm_up
+        if left <= 0:
+            self.epochs = self.epoch
+        elif self.epoch == TIMED < self._warm:
+            each = self.spent / TIMED
+            self.epochs = min(self.epochs, max(TIMED + 1, int(self.seconds / each / (warm + (1 - warm) * DEARER))))
+        elif self.epoch >= self._warm + TIMED:
+            self.epochs = min(self.epochs, self.epoch + max(1, int(left / last)))
 
     def probabilities(self) -> list[list[list[float]]]:
         """Of the options of each knob, for each price."""
@@ -154,8 +194,8 @@ class Training:
 
     def _epoch(self) -> None:
         schedule, which = self.schedule, self.epoch % len(self.schedule.betas)
-        begin = int(schedule.warm_up * schedule.epochs)
-        done = max(0.0, (self.epoch - begin) / max(1, schedule.epochs - begin))
+        begin = self._warm
+        done = max(0.0, (self.epoch - begin) / max(1, self.epochs - begin))
         temperature = schedule.hot * (schedule.cold / schedule.hot) ** done
         generator = torch.Generator().manual_seed(torch.initial_seed() % 2**63)
 
@@ -249,7 +289,7 @@ class Training:
         return each(out, y, self.task.target).mean()
 
     def _note(self) -> None:
-        every = max(1, self.schedule.epochs // NOTED)
+        every = max(1, self.epochs // NOTED)
         if self.epoch % every and not self.finished:
             return
         with torch.no_grad():

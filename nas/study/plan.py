@@ -114,6 +114,7 @@ class Plan:
             folder=None if folder is None else folder.path,
             told=told,
             stream=stream,
+            seconds=self.settings.seconds,
         )
 
     def costs(self, names: Sequence[str] = ()) -> Costs:

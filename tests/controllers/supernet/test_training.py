@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +231,36 @@ def test_proposals_go_round_the_prices(tmp_path: Path) -> None:
     assert len(set(first)) == 4
     assert len(made.traces()) == 2
     assert {trace.unit for trace in made.traces()} == {"epoch"}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every epoch takes a second."""
+    ticks = count()
+    monkeypatch.setattr(training.time, "monotonic", lambda: float(next(ticks)))
+
+
+@pytest.mark.parametrize(("seconds", "least", "most"), [(20.0, 8, 20), (7.0, 4, 7), (0.5, 1, 1), (1000.0, 60, 60)])
+def test_it_has_as_many_epochs_as_there_is_time_for(clock: None, seconds: float, least: int, most: int) -> None:
+    made = trained(LOW, replace(SHORT, epochs=60), seconds=seconds)
+    assert made.finished
+    assert least <= made.epoch == made.epochs == made.history.epochs[-1] <= most
+    assert made.spent <= max(seconds, 1)
+
+
+def test_the_time_is_counted_over_interruptions(clock: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "SAVED", 2)
+    schedule, file = replace(SHORT, epochs=60), tmp_path / "supernet.pt"
+    whole = trained(LOW, schedule, seconds=20.0)
+    first = Training(LOW, TASK, 0, schedule, file, seconds=20.0)
+    with pytest.raises(Killed):
+        first.run(lambda done, total: killing(done))
+    again = Training(LOW, TASK, 0, schedule, file, seconds=20.0)
+    assert again.spent == again.epoch == 6
+    again.run()
+    assert state(again) == state(whole)
+
+
+def killing(done: int) -> None:
+    if done == 7:
+        raise Killed

@@ -162,3 +162,12 @@ def test_the_progress_says_what_the_controller_is_at() -> None:
     assert bar.share(5) == 0
     lines = file.getvalue().splitlines()
     assert lines == [f"training the supernet: {done} of 40" for done in range(4, 41, 4)]
+
+
+def test_a_supernet_leaves_half_of_the_seconds_for_its_networks() -> None:
+    watcher = Hears()
+    settings = {**GIVEN, "trials": None, "seconds": 3, "controller_options": {"epochs": 100_000}}
+    result = nas.search(graphs(12), **settings, watcher=watcher)
+    assert result.records
+    trained = [heard for heard in watcher.heard if "supernet" in heard[0]]
+    assert trained[-1][1] == trained[-1][2] < 100_000
