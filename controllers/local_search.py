@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ class LocalSearch(Counted):
         at_least(1, starts=starts)
         self.starts = starts
         self.known: dict[Any, float] = {}
-        self.pending: list[Any] = []
+        self.pending = Counter[Any]()
         self.current: Any = None
         self.neighbours: list[Any] = []
         """Neighbours of the current architecture that nobody told yet, the next one last."""
@@ -40,18 +41,18 @@ class LocalSearch(Counted):
     def _propose(self) -> Any:
         rng = self.next_rng()
         for architecture in reversed(self.neighbours):
-            if architecture not in self.pending:
+            if not self.pending[architecture]:
                 break
         else:
             architecture = self.space.sample(rng)
-        self.pending.append(architecture)
+        self.pending[architecture] += 1
         return architecture
 
     def forget(self, architectures: Sequence[Any]) -> None:
         """Those are neighbours that may be proposed again."""
         super().forget(architectures)
         for architecture in architectures:
-            self.pending.remove(architecture)
+            self._answered(architecture)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
@@ -59,8 +60,7 @@ class LocalSearch(Counted):
             self.heard([trial])
 
     def _tell(self, architecture: Any, value: float) -> None:
-        if architecture in self.pending:
-            self.pending.remove(architecture)
+        self._answered(architecture)
         self.known[architecture] = value
         if self.told + 1 < self.starts:
             return
@@ -72,6 +72,11 @@ class LocalSearch(Counted):
             self.neighbours.remove(architecture)
             if value > self.known[self.current]:
                 self._climb(architecture)
+
+    def _answered(self, architecture: Any) -> None:
+        self.pending[architecture] -= 1
+        if self.pending[architecture] <= 0:
+            del self.pending[architecture]
 
     def _climb(self, architecture: Any) -> None:
         """Make this the current one, and go on to better neighbours as far as memory knows any."""
