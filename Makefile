@@ -57,6 +57,9 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for folder in experiments/*/; do \
+	  MYPYPATH=experiments:$$folder $(BIN)/mypy --config-file experiments/mypy.ini $$folder*.py || exit 1; \
+	done
 	$(BIN)/lint-imports
 
 smoke: setup

@@ -22,17 +22,15 @@ import nas
 from nas.searchspace.encodings import text
 from nas.study.folder import RunFolder
 from nas.study.records import Record, ranked
+from nas.study.search import Silent
 from nas.training import train_seeds
 
 HERE = Path(__file__).parent
 TABLE = HERE / "results.csv"
 
 
-class Log:
+class Log(Silent):
     """Prints a line per trial."""
-
-    def started(self, records: object) -> None:
-        pass
 
     def recorded(self, record: Record) -> None:
         trial = record.trial

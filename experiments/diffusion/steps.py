@@ -110,7 +110,7 @@ def main() -> None:
     if options.summary:
         summary()
         return
-    done = {(r["data"], r["guidance"], r["sampler"]) for r in rows(FILE)}
+    done: set[tuple[str, ...]] = {(r["data"], r["guidance"], r["sampler"]) for r in rows(FILE)}
     made = generator(find("nasbench-graph"))
     for data in options.data:
         for row in measure(made, data, done):

@@ -59,8 +59,8 @@ def main() -> None:
         for data, (valid, test, several) in by_data.items():
             record(method, data, valid, test, np.array(several))
         for name, of in (("mean of 9", list(by_data)), ("mean of 8", [d for d in by_data if d != "proteins"])):
-            correlations = np.mean([by_data[d][:2] for d in of], axis=0)
-            record(method, name, *correlations, np.mean([by_data[d][2] for d in of], axis=0))
+            valid, test = np.mean([by_data[d][:2] for d in of], axis=0)
+            record(method, name, valid, test, np.mean([by_data[d][2] for d in of], axis=0))
 
 
 def record(method: str, data: str, valid: float, test: float, several: np.ndarray) -> None:

@@ -66,7 +66,7 @@ class PlainLoop:
         """CPU seconds, and accuracy on the test split at the best epoch on the validation split."""
         model, recipe = model_of(case, seed), case.recipe
         begin = time.process_time()
-        decay = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+        decay: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
         optimiser: torch.optim.Optimizer
         if recipe.optimiser == "sgd":
             optimiser = torch.optim.SGD(model.parameters(), momentum=0.9, **decay)

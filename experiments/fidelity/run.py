@@ -16,6 +16,7 @@ import tempfile
 import time
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -48,7 +49,7 @@ def compared(data: str, seed: int, trials: int) -> list[dict[str, object]]:
     for fidelity in ("full", "halving", "hyperband"):
         with tempfile.TemporaryDirectory() as scratch:
             begin = time.process_time()
-            settings = {"space": "design", "controller": "random", "seed": seed, "trials": trials}
+            settings: dict[str, Any] = {"space": "design", "controller": "random", "seed": seed, "trials": trials}
             result = nas.search(data, fidelity=fidelity, runs=scratch, **settings)
             seconds = time.process_time() - begin
         done = [

@@ -24,6 +24,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +176,10 @@ class Experiment:
         }
         for name, formats in (precisions | by_row).items():
             lower = with_formats(own, formats)
-            yield name, ROUNDED, lower, lambda formats=formats: self.rounded(trial, formats)
+            yield name, ROUNDED, lower, partial(self.rounded, trial, formats)
             if name in precisions:
                 key = f"{trial.number}-{name}"
-                yield name, TRAINED, lower, lambda key=key, lower=lower: self.trained(key, lower, self.seeds)
+                yield name, TRAINED, lower, partial(self.trained, key, lower, self.seeds)
 
     def trained(self, key: Any, architecture: Any, seeds: Sequence[int]) -> Metrics:
         return train_seeds(self.plan, architecture, seeds, self.folder / f"{key}.json").summary

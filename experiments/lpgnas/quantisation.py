@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file
@@ -21,7 +21,7 @@ from nas.searchspace.task import Task
 
 def with_formats(architecture: Any, formats: Mapping[str, str]) -> Any:
     """The architecture with one format for each component, in all of its layers."""
-    options = {name: (value,) for name, value in formats.items()} | {"protect": (0.0,)}
+    options: dict[str, Any] = {name: (value,) for name, value in formats.items()} | {"protect": (0.0,)}
     knobs = {name: getattr(architecture, name) for name in type(architecture).__dataclass_fields__}
     return nas.quantised(type(architecture), **options)(**knobs, formats=nas.formats(**options)(**formats, protect=0.0))
 
@@ -43,7 +43,7 @@ def after_training(architecture: Any, formats: Mapping[str, str], weights: Path,
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
         elif hasattr(layer, "dropout"):
-            layer.dropout = 0.0
+            cast(Any, layer).dropout = 0.0
     metrics, found = [resolve_metric(task.metric, task.target)], dict[str, float]()
     with lowered(model, seed=0), torch.no_grad():
         predict(model.train(), task, task.train[0])

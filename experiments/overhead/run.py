@@ -13,6 +13,7 @@ import io
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -57,7 +58,7 @@ class AtOnce:
 class Clock(SearchProgress):
     """The progress bar, and when each trial was recorded."""
 
-    def started(self, records: list[Record]) -> None:
+    def started(self, records: Sequence[Record]) -> None:
         super().started(records)
         self.times = [time.perf_counter()]
 

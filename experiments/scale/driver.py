@@ -59,7 +59,7 @@ class Simulated:
         heapq.heappush(self._out, (self.now + seconds, self._count, future, Outcome(metrics, seconds=seconds)))
         return future
 
-    def wait(self, futures: Any, **_: Any) -> tuple[set[Future[Outcome]], set[Future[Outcome]]]:
+    def wait(self, futures: Any, **more: Any) -> tuple[set[Future[Outcome]], set[Future[Outcome]]]:
         """In place of waiting: the training that ends first has ended."""
         self.now, _, future, outcome = heapq.heappop(self._out)
         future.set_result(outcome)

@@ -57,6 +57,7 @@ def main() -> None:
     found: dict[tuple[str, float], dict[str, tuple[float, float]]] = {}
     table = find("nasbench-graph")
     first = table.column("cora")
+    assert first.network is not None
     networks = [first.network(row) for row in range(len(first.numbers["valid_accuracy"]))]
     for data in table.datasets:
         column = table.column(data)

@@ -14,6 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -41,7 +42,7 @@ def main() -> None:
         task, metric = prepared(plan), plan.task.metric
         plain = job(plan, plan.space.from_knobs(DEFAULT[plan.task.level]), 0)
         recipe = replace(plain.recipe, epochs=200, patience=40, cosine=False)
-        found = {way: [] for way in WAYS}
+        found: dict[str, list[Any]] = {way: [] for way in WAYS}
         for seed in range(given.seeds):
             for way, share in WAYS.items():
                 with patch.object(cooling, "COOLED", share):

@@ -97,7 +97,7 @@ def default(data: str, seed: int, runs: str) -> dict[str, Any]:
 def found(data: str, way: str, seed: int, runs: str) -> dict[str, Any]:
     """A search in the given time."""
     question = asked(data)
-    more = {} if way == "auto" else {"controller": way, "settings": {"known_first": False}}
+    more: dict[str, Any] = {} if way == "auto" else {"controller": way, "settings": {"known_first": False}}
     model = nas.AutoGNN(
         task=question["task"], seconds=SETTINGS["seconds"], seed=seed, split_seed=seed, runs=runs, **more
     ).fit(question["data"])

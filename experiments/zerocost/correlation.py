@@ -138,17 +138,16 @@ def summarise() -> None:
         values = {name: np.array([of[n][0] for n in numbers]) for name, of in by_proxy.items()}
         seconds = {name: float(np.mean([of[n][1] for n in numbers])) for name, of in by_proxy.items()}
         architectures = [known[n]["architecture"] for n in numbers]
-        for name, parts in COMBINED.items():
-            values[name] = sum(rankdata(-values[p[1:]] if p[0] == "-" else values[p]) for p in parts)
-            seconds[name] = sum(seconds[p.lstrip("-")] for p in parts)
+        for name, summed in COMBINED.items():
+            ranks = [rankdata(-values[p[1:]] if p[0] == "-" else values[p]) for p in summed]
+            values[name], seconds[name] = np.sum(ranks, axis=0), sum(seconds[p.lstrip("-")] for p in summed)
         for name, parts in {"learned": [n for n in by_proxy if n != SHORT], "learned + short": list(by_proxy)}.items():
             values[name] = _learned(space, architectures, [values[p] for p in parts], valid)
             seconds[name] = sum(seconds[p] for p in parts)
         values["validation quality"], seconds["validation quality"] = valid, float(cost)
         for name, of in values.items():
-            made.append(
-                {"space": space, "data": data, "proxy": name, "architectures": len(numbers)} | _row(of, valid, test)
-            )
+            about: dict[str, Any] = {"space": space, "data": data, "proxy": name, "architectures": len(numbers)}
+            made.append(about | _row(of, valid, test))
             made[-1] |= {"cpu_ms": round(1e3 * seconds[name], 1), "share_of_training": round(seconds[name] / cost, 3)}
     if made:
         with TABLE.open("w", newline="") as out:
