@@ -145,9 +145,9 @@ def summarise() -> None:
             values[name] = _learned(space, architectures, [values[p] for p in parts], valid)
             seconds[name] = sum(seconds[p] for p in parts)
         values["validation quality"], seconds["validation quality"] = valid, float(cost)
-        for name, of in values.items():
+        for name, ranking in values.items():
             about: dict[str, Any] = {"space": space, "data": data, "proxy": name, "architectures": len(numbers)}
-            made.append(about | _row(of, valid, test))
+            made.append(about | _row(ranking, valid, test))
             made[-1] |= {"cpu_ms": round(1e3 * seconds[name], 1), "share_of_training": round(seconds[name] / cost, 3)}
     if made:
         with TABLE.open("w", newline="") as out:
