@@ -135,10 +135,11 @@ class Experiment:
     # which networks
 
     def front(self) -> list[Trial]:
-        """The best first; of a search for accuracy alone those that were trained to their end."""
+        """The best first; of a search for accuracy alone those that were trained to their end, if there are any."""
         if self.several:
             return self.result.pareto
-        return [r.trial for r in self.result.ranking if r.trial.stopped is None]
+        best = [r.trial for r in self.result.ranking]
+        return [trial for trial in best if trial.stopped is None] or best
 
     def candidates(self, front: Sequence[Trial]) -> list[Trial]:
         confirm = SETTINGS["confirm"]
