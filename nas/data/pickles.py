@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import pickletools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from nas.data.readers.limits import affordable
 
 NUMBERS = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
 _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+_FRAME = 9
+"""Bytes of the operation that begins a frame."""
 
 
 def content(path: Path) -> bytes:
-    """The bytes of a pickle that takes no more memory than its size justifies.
+    """The bytes of a pickle that takes no more memory than its size justifies, without its frames.
 
     A pickle numbers what it wants to name again, and the reader makes room up to the largest number: four bytes could
-    claim 32 GiB.
+    claim 32 GiB. Frames only say how much to read at once; where one does not end with an operation Python's reader
+    skips bytes, and would find other operations than those that were looked through here.
 
     Raises:
         BadInput: if the file is larger than half of the free memory.
@@ -30,10 +34,30 @@ def content(path: Path) -> bytes:
     """
     affordable(path.stat().st_size, f"{path}: its content")
     found = path.read_bytes()
-    for opcode, argument, place in pickletools.genops(found):
+    parts, begin = [], 0
+    for opcode, argument, at in pickletools.genops(found):
+        place = at or 0
         if opcode.name in _PUTS and isinstance(argument, int) and argument > len(found):
             raise ValueError(f"byte {place} numbers an object {argument:,}, and there are {len(found):,} bytes")
-    return found
+        if opcode.name == "FRAME":
+            parts.append(found[begin:place])
+            begin = place + _FRAME
+    return b"".join([*parts, found[begin:]])
+
+
+class Called:
+    """A function that a pickle may call, and to which it can do nothing else."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("it sets attributes of a function")
 
 
 class Kind:
@@ -50,21 +74,33 @@ class Kind:
 
 
 class Array:
-    """Stands for a numpy array, which has its numbers when all of the pickle was read."""
+    """Stands for a numpy array.
 
-    numbers: NDArray[Any] | None = None
+    It keeps the bytes as they stand in the pickle, which may name them again and again: numbers are made of those
+    arrays alone that are asked for.
+    """
+
+    _state: tuple[tuple[int, ...], str, bool, bytes | str] | None = None
 
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, fortran, raw = state
-        raw = raw.encode("latin1") if isinstance(raw, str) else raw  # as Python 2 wrote it
-        if type(kind) is not Kind or type(raw) is not bytes or type(shape) is not tuple:
+        if type(kind) is not Kind or type(raw) not in (bytes, str) or type(shape) is not tuple:
             raise pickle.UnpicklingError("an array in it has no numbers")
         size = np.dtype(kind.kind).itemsize
         if not all(type(n) is int and n >= 0 for n in shape) or math.prod(shape) * size != len(raw):
             raise pickle.UnpicklingError(f"an array in it claims the shape {list(shape)} and has {len(raw):,} bytes")
-        self.numbers = np.frombuffer(raw, kind.kind).reshape(shape, order="F" if fortran else "C").copy()
+        self._state = shape, kind.kind, bool(fortran), raw
+
+    def numbers(self) -> NDArray[Any] | None:
+        """A copy of them; None of an array that the pickle never filled."""
+        if self._state is None:
+            return None
+        shape, kind, fortran, raw = self._state
+        raw = raw.encode("latin1") if isinstance(raw, str) else raw  # as Python 2 wrote it
+        return np.frombuffer(raw, kind).reshape(shape, order="F" if fortran else "C").copy()
 
 
+@Called
 def array(kind: Any, *_: object) -> Array:
     """What takes the place of the function by which numpy makes an array of a pickle."""
     if kind is not Array:
@@ -72,6 +108,7 @@ def array(kind: Any, *_: object) -> Array:
     return Array()
 
 
+@Called
 def scalar(kind: Any, raw: Any) -> float:
     """Likewise of a single number."""
     if type(kind) is not Kind or type(raw) is not bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,21 @@ class Planetoid(datasets.Planetoid):  # type: ignore[misc, unused-ignore]
 class _Sparse:
     """Takes the place of scipy's matrix while a file is read, so that the file never sets attributes of ours."""
 
+    _held: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self._held = state
+
     def dense(self) -> Any:
-        named = [getattr(self, name, None) for name in ("data", "indices", "indptr")]
-        parts = [part.numbers for part in named if isinstance(part, pickles.Array) and part.numbers is not None]
+        if not isinstance(self._held, dict):
+            raise ValueError("a sparse matrix lacks its arrays")
+        named = [self._held.get(name) for name in ("data", "indices", "indptr")]
+        found = [part.numbers() for part in named if isinstance(part, pickles.Array)]
+        parts = [part for part in found if part is not None]
         if len(parts) < len(named):
             raise ValueError("a sparse matrix lacks its arrays")
         data, indices, pointer = parts
-        shape: Any = getattr(self, "_shape", None)
+        shape: Any = self._held.get("_shape")
         rows, columns = (int(n) for n in shape)
         # scipy's own check lets some of these pass, and then reads beyond the arrays
         if any(part.ndim != 1 for part in parts) or indices.dtype.kind not in "iu" or pointer.dtype.kind not in "iu":
@@ -59,6 +66,17 @@ class _Sparse:
         return made
 
 
+_LIST = "list"
+
+
+@pickles.Called
+def _neighbours(kind: Any) -> dict[Any, Any]:
+    """Takes the place of ``defaultdict``: a list or a dict given to it would be copied as often as a file wants."""
+    if kind != _LIST:
+        raise pickle.UnpicklingError("it makes a dict of something else than lists")
+    return {}
+
+
 # `numpy.core` and `scipy.sparse.csr` are the paths of old releases, which the published files name.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): pickles.array,
@@ -67,9 +85,9 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): pickles.Kind,
     ("scipy.sparse.csr", "csr_matrix"): _Sparse,
     ("scipy.sparse._csr", "csr_matrix"): _Sparse,
-    ("collections", "defaultdict"): defaultdict,
-    ("__builtin__", "list"): list,
-    ("builtins", "list"): list,
+    ("collections", "defaultdict"): _neighbours,
+    ("__builtin__", "list"): _LIST,
+    ("builtins", "list"): _LIST,
 }
 
 
@@ -92,7 +110,7 @@ def unpickle(path: Path) -> Any:
     try:
         held = _Reader(io.BytesIO(pickles.content(path)), encoding="latin1").load()
         if isinstance(held, pickles.Array):
-            return held.numbers
+            return held.numbers()
         return held.dense() if isinstance(held, _Sparse) else held
     except BadInput as error:
         raise BadInput(f"{path} was refused: {error}") from None

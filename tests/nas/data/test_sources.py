@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -177,6 +178,56 @@ def test_damaged_and_unfit_pickles_are_named(tmp_path):
     ]:
         with pytest.raises(BadInput, match=message):
             planetoid._edges(graph, 3, path)
+
+
+def test_frames_of_a_pickle_do_not_hide_operations(tmp_path):
+    """In the second frame, which begins within the first, Python's reader would find a number that claims 256 MiB."""
+    hidden = b"\x8c\x05" + b"r\x00\x00\x00\x01"  # a text of five characters, or the operation that they are
+    content = b"\x80\x04\x95" + (12).to_bytes(8, "little") + b"N\x95" + (7).to_bytes(8, "little") + hidden + b"\x94."
+    (tmp_path / "a").write_bytes(content)
+    assert planetoid.unpickle(tmp_path / "a") == "r\0\0\0\1"
+
+
+class Again:
+    """An array of bytes that others have, too."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    def __reduce__(self):
+        array = np.zeros(0, np.uint8)
+        return array.__reduce__()[0], array.__reduce__()[1], (1, (len(self.raw),), array.dtype, False, self.raw)
+
+
+def test_what_a_pickle_names_again_is_not_copied_again(tmp_path):
+    raw = bytes(2**20)
+    (tmp_path / "a").write_bytes(pickle.dumps([Again(raw) for _ in range(500)]))
+    tracemalloc.start()
+    held = planetoid.unpickle(tmp_path / "a")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(held) == 500
+    assert most < 8 * 2**20
+    assert held[499].numbers().shape == (2**20,)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"cbuiltins\nlist\n(]tR.", "is damaged .TypeError: 'str' object is not callable"),
+        (b"ccollections\ndefaultdict\n(]tR.", "it makes a dict of something else than lists"),
+        (b"cnumpy.core.multiarray\n_reconstruct\n}Vx\nNsb.", "it sets attributes of a function"),
+        (b"ccollections\ndefaultdict\n(N}V_function\nNstb.", "it sets attributes of a function"),
+        (b"cscipy.sparse._csr\ncsr_matrix\n(N}Vdense\nNstb.", "is damaged .TypeError"),
+        (b"cscipy.sparse._csr\ncsr_matrix\n)\x81.", "a sparse matrix lacks its arrays"),
+    ],
+)
+def test_a_pickle_copies_and_changes_nothing_of_ours(tmp_path, content, message):
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(BadInput, match=message):
+        planetoid.unpickle(tmp_path / "a")
+    (tmp_path / "b").write_bytes(sparse())
+    assert planetoid.unpickle(tmp_path / "b").shape == (2, 3)
 
 
 def sparse(

@@ -139,6 +139,8 @@ def header(shape, dtype="<f4") -> bytes:
         (header("(-4, 1)"), r"claims the shape \[-4, 1\]; the file is damaged"),
         (header("(4, 1)", "<q9"), "the array node_features is damaged"),
         (header("(2, 'x')"), "the array node_features is damaged"),
+        (header("(4, 1"), r"the array node_features is damaged \(TokenError"),  # no Python: the bracket stays open
+        (header("(4, 1),\n  }\n }"), r"the array node_features is damaged \((TokenError|IndentationError)"),
         (b"\x93NUMPY\x03\x00" + bytes(100), r"is of the format version \(3, 0\), which is not read"),
         (b"hello", "the array node_features is damaged"),
         (b"", "the array node_features is damaged"),

@@ -165,6 +165,27 @@ def test_names_of_no_table(tmp_path):
         find(str(tmp_path / "objects.npz"))
 
 
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"datasets": np.array(["cora"] * 2)}, "there are 2 data sets and 3 columns of numbers"),
+        ({"datasets": np.array("cora")}, "datasets must be a list of names"),
+        ({"op_names": np.arange(9)}, "op_names must be a list of names"),
+        ({"op_names": np.array(["gat"] * 9)}, "its operations are gat, gat, .*; they must be gat, gcn"),
+        ({"test": np.ones((494, 2), np.float32)}, "valid, test, latency, params must be numbers of one shape"),
+        ({"params": np.ones((494, 3), np.int64)}, "valid, test, latency, params must be numbers of one shape"),
+        ({"raw_to_row": np.zeros((2, 3), np.int32)}, "raw_to_row must be a row number for each of the inputs"),
+        ({"raw_to_row": np.full((2, 3, 4, 9, 9, 9, 9), 494)}, "raw_to_row names row 494, and there are 494"),
+        ({"raw_to_row": None}, "has no array raw_to_row; it has datasets, op_names, valid"),
+    ],
+)
+def test_a_file_with_other_arrays_is_refused_when_it_is_opened(tmp_path, other, message):
+    held = {name: array for name, array in (arrays() | other).items() if array is not None}
+    np.savez(tmp_path / "other.npz", **held)
+    with pytest.raises(BadInput, match=f"other.npz is no table of nasbench-graph: .*{message}"):
+        find(str(tmp_path / "other.npz"))
+
+
 def test_proxies_need_the_data_itself(toy):
     with pytest.raises(BadInput, match="table is a setting of nas search and nas compare"):
         nas.rank("cora", table=toy, n=2)
