@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from nas.api.auto_gnn import AutoGNN
     from nas.api.comparing import compare
     from nas.api.generating import generate, pretrain
+    from nas.api.opening import open_run
     from nas.api.ranking import correlate, rank
-    from nas.api.searching import open_run, resume, search
+    from nas.api.searching import resume, search
     from nas.controllers.base import Trial
     from nas.data import load
     from nas.result import Result
@@ -48,8 +49,9 @@ _HOMES = {
     "nas.api.auto_gnn": ("AutoGNN",),
     "nas.api.comparing": ("compare",),
     "nas.api.generating": ("generate", "pretrain"),
+    "nas.api.opening": ("open_run",),
     "nas.api.ranking": ("correlate", "rank"),
-    "nas.api.searching": ("open_run", "resume", "search"),
+    "nas.api.searching": ("resume", "search"),
     "nas.controllers.base": ("Trial",),
     "nas.data": ("load",),
     "nas.result": ("Result",),

@@ -1,4 +1,4 @@
-"""Searching, going on with a search, and opening one."""
+"""Searching, and going on with a search."""
 
 from __future__ import annotations
 
@@ -96,17 +96,6 @@ def resume(
     settings = folder.settings().changed({"trials": trials, "seconds": seconds, **where})
     plan = plan_of_run(name, settings, data=data, space=space, controller=controller)
     return run_on(plan, folder, watcher)
-
-
-def open_run(name: str, *, data: Any = None, space: Any = None, runs: str | os.PathLike[str] | None = None) -> Result:
-    """The result of a run so far, without going on with it.
-
-    Raises:
-        BadInput: if there is no such run.
-        RunError: if its folder is damaged or belongs to something else.
-    """
-    folder = RunFolder(runs_root(runs), name)
-    return Result(plan_of_run(name, folder.settings(), data=data, space=space, to_read=True), folder)
 
 
 def run_new(

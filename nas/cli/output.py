@@ -80,7 +80,7 @@ def working(text: str) -> Status:
 def opened(run: str, runs: str | None) -> Result:
     """The result of a run so far."""
     with working("reading the run"):
-        from nas.api.searching import open_run
+        from nas.api.opening import open_run
 
         return open_run(run, runs=runs)
 
@@ -266,10 +266,10 @@ def brief(architecture: Any) -> str:
 
 def confirmation(result: Result, number: int) -> str:
     """What the trainings of a trial's network with other seeds gave; empty where there were none."""
-    from nas.training import Summary
-
     if (found := result.confirmed_as(number)) is None or not found.succeeded:
         return ""
+    from nas.training import Summary
+
     metric, parts, count = result.plan.task.metric, [], len(found.succeeded)
     for split, name in (("valid", "validation"), ("test", "test")):
         over = Summary.of([r.trial.metrics[f"{split}_{metric}"] for r in found.succeeded])

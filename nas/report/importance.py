@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import create_trial
 
 from nas.controllers.optuna_knobs import distribution
@@ -45,6 +44,8 @@ def importance(space: Space[Any], records: Sequence[Record], objective: int = 0)
         raise NoImportanceError(
             f"All {len(done)} finished trials have the same value, so no knob can be told from another."
         )
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # loads scikit-learn
+
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

@@ -13,7 +13,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from nas.report import charts, confirming, screening, sharing
+from nas.report import charts, confirming, sharing
 from nas.report.drawing import draw
 from nas.report.importance import NoImportanceError, importance
 from nas.report.trials import SORT, failures, trials
@@ -72,6 +72,8 @@ def render(view: View) -> str:
         sections.append((f"The winner: trial {best[0].trial.number}", _winner(view, best[0])))
         sections.append(("What mattered", _importances(view)))
     if view.settings.screen is not None and view.searched:
+        from nas.report import screening  # loads torch
+
         sections.append(("Screening", screening.section(view)))
     sections += view.sections
     if view.records:

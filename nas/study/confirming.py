@@ -108,7 +108,8 @@ def confirmed(records: Sequence[Record], confirm: int, seed: int, space: Space[A
 
     Last comes what is not among the best any more, after a search that went on. See ``missing`` for the arguments.
     """
-    fresh = _fresh(records, space)
+    if not (fresh := _fresh(records, space)):
+        return []
     originals: dict[Hashable, Record] = {_key(r, space): r for r in reversed(searched(records))}
     found = [Confirmed(originals[key], tuple(r for _, r in sorted(those.items()))) for key, those in fresh.items()]
     reached: dict[int, int] = {}

@@ -22,6 +22,7 @@ from nas.controllers.base import Trial
 from nas.evaluation.job import Rung
 from nas.metrics import METRICS
 from nas.searchspace.errors import BadInput
+from nas.searchspace.task import Task
 from nas.settings import Settings
 from nas.study.objectives import Objective
 from nas.study.records import Record
@@ -61,6 +62,23 @@ def check(settings: Settings, objectives: Sequence[Objective]) -> None:
             f"fidelity {name} compares trainings at epoch {FIRST} first and needs {FIRST * ETA} epochs or more; got "
             f"{settings.epochs}{instead}, or more epochs"
         )
+
+
+def check_folds(settings: Settings, task: Task) -> None:
+    """Refuse what needs a single training of each architecture on a task with folds.
+
+    Raises:
+        BadInput: for a fidelity that stops trainings, and for shared weights.
+    """
+    if not task.folds or (settings.fidelity == "full" and settings.evaluator != "shared"):
+        return
+    what, instead = f"fidelity {settings.fidelity}", "fidelity full"
+    if settings.fidelity == "full":
+        what, instead = "evaluator shared", "evaluator train"
+    raise BadInput(
+        f"{what} works with one training of each architecture, and split {task.split} asks for {len(task.folds)}; use "
+        f"{instead}, or split random"
+    )
 
 
 def ladder(epochs: int, eta: int = ETA) -> tuple[int, ...]:

@@ -11,27 +11,9 @@ from nas.searchspace.errors import BadInput
 from nas.searchspace.source import module
 from nas.searchspace.space import Space
 from nas.searchspace.task import Batch, Task
-from nas.settings import Settings
 
 SAMPLES = 5
 NODES = 64
-
-
-def check_folds(settings: Settings, task: Task) -> None:
-    """Refuse what needs a single training of each architecture on a task with folds.
-
-    Raises:
-        BadInput: for a fidelity that stops trainings, and for shared weights.
-    """
-    if not task.folds or (settings.fidelity == "full" and settings.evaluator != "shared"):
-        return
-    what, instead = f"fidelity {settings.fidelity}", "fidelity full"
-    if settings.fidelity == "full":
-        what, instead = "evaluator shared", "evaluator train"
-    raise BadInput(
-        f"{what} works with one training of each architecture, and split {task.split} asks for {len(task.folds)}; use "
-        f"{instead}, or split random"
-    )
 
 
 def check_fits(space: Space[Any], task: Task) -> None:

@@ -1,11 +1,14 @@
-"""From settings to a search that can start: names become objects, and what does not fit is refused here."""
+"""From settings to a search that can start: names become objects, and what does not fit is refused here.
+
+What trains, which takes seconds to import, is loaded by whoever trains: most plans are made to look at a run.
+"""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas.controllers.base import Controller, Problem
@@ -14,16 +17,10 @@ from nas.controllers.registry import CONTROLLERS, create
 from nas.controllers.starting import Starting
 from nas.data import load
 from nas.data.naming import is_named
-from nas.evaluation import precision
 from nas.evaluation.devices import resolve, units
-from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.limits import default_memory
-from nas.evaluation.portions.sampling import check_batches
-from nas.evaluation.proxies import ready
-from nas.evaluation.ray_executor import RayWorkers, check_installed
 from nas.evaluation.tables import registry as tables
 from nas.evaluation.tables.base import Column
-from nas.evaluation.tables.lookups import LookUps
 from nas.metrics import METRICS, resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
@@ -33,15 +30,15 @@ from nas.settings import POOL, Settings
 from nas.study import fidelity
 from nas.study.costs import Costs
 from nas.study.experience import experience
-from nas.study.fitting import check_fits, check_folds
 from nas.study.folder import RunFolder
 from nas.study.objectives import Objective, check_proxy, parse
-from nas.study.screening import Scorer, cheap, scorer, screened, some_sources
 from nas.study.store import Store
 
 if TYPE_CHECKING:
     from nas.diffusion.generator import Generator
+    from nas.evaluation.executors import Executor
     from nas.predictors.transfer import Prior
+    from nas.study.screening import Scorer
 
 Working = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and how much there is."""
@@ -139,6 +136,8 @@ class Plan:
         return generator_of(self.space)
 
     def _scores(self, proxies: Sequence[str]) -> tuple[Scorer, list[str]]:
+        from nas.study.screening import scorer
+
         return scorer(self.space, self.task, self.settings, self.objectives, proxies, self.device)
 
     def made_controller(
@@ -157,6 +156,8 @@ class Plan:
         problem, settings = self.problem(folder, told, stream), self.settings
         made = create(self.controller, problem, **settings.controller_options)
         if settings.screen is not None:
+            from nas.study.screening import screened
+
             made = screened(made, problem, self.task, settings, self.objectives, self.screens, self.device, memory)
         return Starting(made, self._known_first()) if settings.known_first else made
 
@@ -171,28 +172,17 @@ class Plan:
     @cached_property
     def screens(self) -> tuple[str, ...]:
         """The proxies by which proposals are screened."""
-        return self.settings.screens or cheap(self.space, self.task, self.settings.pool or POOL)
+        if self.settings.screens:
+            return self.settings.screens
+        from nas.study.screening import cheap
+
+        return cheap(self.space, self.task, self.settings.pool or POOL)
 
     def executor(self, proxies: Sequence[str] = ()) -> Executor:
-        """Where jobs run: unless the settings say it, in this process for one worker, else in local processes.
+        """Where jobs run, see ``nas.study.executing``."""
+        from nas.study.executing import executor
 
-        Args:
-            proxies: those that jobs ask for, besides the one that is the evaluator.
-        """
-        settings = self.settings
-        if self.column is not None:
-            return LookUps(self.column, settings.simulated)
-        if settings.executor == "process" or (settings.executor == "auto" and self.workers == 1):
-            return InProcess(self.task, self.device)
-        asked = [*proxies, *filter(None, [settings.proxy])]
-        before = None
-        if asked and self.trains_on == "cpu":  # elsewhere each worker makes its own
-            before = partial(ready, sources=some_sources(self.space, self.task), proxies=asked)
-        if settings.executor == "ray":
-            return RayWorkers(
-                self.task, settings.ray_address, settings.workers, settings.gpus_per_trial, settings.space, before
-            )
-        return LocalProcesses(self.task, self.device, self.workers, settings.space, before=before)
+        return executor(self, proxies)
 
     @property
     def workers(self) -> int:
@@ -261,16 +251,13 @@ def make_plan(
             resolve_metric(objective.name, task.target)
     check_proxy(settings.proxy, objectives)
     fidelity.check(settings, objectives)
-    check_folds(settings, task)
+    fidelity.check_folds(settings, task)
     bound = found.for_task(task)
     plan = Plan(settings, task, bound, objectives, settings.controller if controller is None else controller, device)
     if not to_read:
-        if settings.executor == "ray":
-            check_installed()
-        precision.check(settings.precision, plan.trains_on)
-        check_batches(settings.batches, task)
-        check_fits(bound, task)
-        plan.made_controller()  # refuses bad options before any work
+        from nas.study.executing import check
+
+        check(plan)
     return plan
 
 

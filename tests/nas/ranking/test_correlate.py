@@ -16,7 +16,7 @@ from nas.ranking.correlation import Correlation, correlation
 from nas.ranking.ledger import Scored
 from nas.searchspace.errors import BadInput, RunError
 from nas.settings import Settings
-from nas.study import plan as plans
+from nas.study import executing
 from nas.study.folder import RunFolder
 from nas.study.plan import make_plan
 from tests.nas.ranking.test_rank import Stop, told
@@ -73,7 +73,7 @@ def test_a_resumed_sample_equals_an_uninterrupted_one(monkeypatch: pytest.Monkey
     assert resumed.name == "data-Toy-correlation-1"  # it is found by its settings
     assert told(resumed.rows) == told(whole.rows)
     assert numbers(resumed) == numbers(whole)
-    monkeypatch.setattr(plans, "InProcess", None)  # nothing is left to do
+    monkeypatch.setattr(executing, "InProcess", None)  # nothing is left to do
     assert numbers(correlate()) == numbers(whole)
     assert len(correlate(n=4).rows) == 4
 

@@ -13,7 +13,7 @@ from nas.ranking import work as works
 from nas.ranking.ledger import Scored
 from nas.ranking.ranking import Ranking
 from nas.searchspace.errors import BadInput, RunError
-from nas.study import plan as plans
+from nas.study import executing
 from nas.study.search import Silent
 from tests.nas.toys import Messy, Toy, Wide, graph, graphs
 
@@ -105,7 +105,7 @@ def test_a_resumed_ranking_equals_an_uninterrupted_one(tmp_path: Path, monkeypat
     done: list[Scored] = []
     assert told(rank(out=file, told=done.append).rows) == told(whole.rows)
     assert [row.number for row in done] == [3, 4, 5, 6, 7]
-    monkeypatch.setattr(plans, "InProcess", None)  # nothing is left to do
+    monkeypatch.setattr(executing, "InProcess", None)  # nothing is left to do
     assert told(rank(out=file).rows) == told(whole.rows)
     assert len(file.read_text().splitlines()) == 9
 

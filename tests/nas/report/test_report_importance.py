@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from nas.controllers.base import Trial
-from nas.report import importance as module
 from nas.report.importance import NoImportanceError, importance
 from nas.searchspace.language import architecture, choice, integer, real
 from nas.searchspace.space import Space
@@ -63,5 +62,5 @@ def test_equal_values_are_said_so():
 def test_knobs_of_equal_importance_stand_in_the_order_of_the_space(monkeypatch):
     """Optuna collects them in a set, whose order differs from one process to the next."""
     shares = {"heads": 0.2, "depth": 0.2, "rate": 0.4, "matters": 0.2, "ignored": 0.0}
-    monkeypatch.setattr(module, "get_param_importances", lambda *_, **__: shares)
+    monkeypatch.setattr("optuna.importance.get_param_importances", lambda *_, **__: shares)
     assert list(importance(SPACE, _records(_good))) == ["rate", "matters", "depth", "heads"]

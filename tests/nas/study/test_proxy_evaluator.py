@@ -196,7 +196,7 @@ def test_the_plan_is_that_of_any_search(monkeypatch: pytest.MonkeyPatch) -> None
     plan = make_plan(settings, data=DATA, space=Toy)
     asked: list[Any] = []
     ready: Callable[..., None] = lambda task, sources, proxies: asked.append((len(sources), proxies))  # noqa: E731
-    monkeypatch.setattr("nas.study.plan.ready", ready)
+    monkeypatch.setattr("nas.study.executing.ready", ready)
     plan.executor()
     assert asked == [(2, ["gradsign"])]
     make_plan(Settings(device="cpu", workers=2), data=DATA, space=Toy).executor()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -53,6 +55,16 @@ def test_resumed_is_uninterrupted_and_equal_seeds_are_equal_searches(toy):
     assert told(first) == told(whole)[:11]
     assert told(nas.open_run("cut")) == told(whole)
     assert told(search(toy, seed=1)) != told(whole)
+
+
+def test_whoever_looks_at_it_loads_nothing_that_trains(toy):
+    search(toy, trials=7, name="looked-at", objectives=("accuracy", "-params"), controller="random")
+    commands = [["show", "looked-at"], ["show", "looked-at", "--json"], ["report", "looked-at"]]
+    code = f"import sys; from nas.cli.main import run; print(*map(run, {commands}), file=sys.stderr)"
+    heavy = {"torch", "torch_geometric", "jax", "sklearn", "scipy", "pandas", "matplotlib", "ray"}
+    code += f"; print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-2:] == ["0 0 0", "[]"], done.stderr
 
 
 def test_no_file_is_written_but_the_journal_and_the_settings(toy):

@@ -1,0 +1,54 @@
+"""Where the jobs of a plan run, and whether they can: what needs the machinery of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from nas.evaluation import precision
+from nas.evaluation.executors import Executor, InProcess, LocalProcesses
+from nas.evaluation.portions.sampling import check_batches
+from nas.evaluation.proxies import ready
+from nas.evaluation.ray_executor import RayWorkers, check_installed
+from nas.evaluation.tables.lookups import LookUps
+from nas.study.fitting import check_fits
+from nas.study.plan import Plan
+from nas.study.screening import some_sources
+
+
+def executor(plan: Plan, proxies: Sequence[str] = ()) -> Executor:
+    """Unless the settings say it, this process for one worker, else local processes.
+
+    Args:
+        proxies: those that jobs ask for, besides the one that is the evaluator.
+    """
+    settings = plan.settings
+    if plan.column is not None:
+        return LookUps(plan.column, settings.simulated)
+    if settings.executor == "process" or (settings.executor == "auto" and plan.workers == 1):
+        return InProcess(plan.task, plan.device)
+    asked = [*proxies, *filter(None, [settings.proxy])]
+    before = None
+    if asked and plan.trains_on == "cpu":  # elsewhere each worker makes its own
+        before = partial(ready, sources=some_sources(plan.space, plan.task), proxies=asked)
+    if settings.executor == "ray":
+        return RayWorkers(
+            plan.task, settings.ray_address, settings.workers, settings.gpus_per_trial, settings.space, before
+        )
+    return LocalProcesses(plan.task, plan.device, plan.workers, settings.space, before=before)
+
+
+def check(plan: Plan) -> None:
+    """Refuse what cannot be trained, before any work is spent.
+
+    Raises:
+        BadInput: for a precision, a way to make batches, a space or options of a controller that do not fit.
+        MissingExtra: if trainings need what is not installed.
+    """
+    settings = plan.settings
+    if settings.executor == "ray":
+        check_installed()
+    precision.check(settings.precision, plan.trains_on)
+    check_batches(settings.batches, plan.task)
+    check_fits(plan.space, plan.task)
+    plan.made_controller()
