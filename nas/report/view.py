@@ -64,7 +64,7 @@ class View:
         """The trials that the search proposed."""
         return searched(self.records)
 
-    @property
+    @cached_property
     def provisional(self) -> bool:
         """Whether the numbers of the search are not those of trainings from scratch."""
         return any(not r.from_scratch for r in self.records)
@@ -79,7 +79,7 @@ class View:
         """The proxy whose scores they are; None where networks were trained."""
         return proxy_of(self.evaluator)
 
-    @property
+    @cached_property
     def retrained(self) -> list[Record]:
         """The best of a search with provisional numbers that were trained from scratch after it, best first."""
         return [r for r in self.best if r.from_scratch] if self.provisional else []

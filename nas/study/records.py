@@ -103,7 +103,11 @@ def front(records: Sequence[Record]) -> list[Record]:
     """
     done = finished(records)
     done = [r for r in done if r.from_scratch] or done
-    return ranked([r for r in done if not any(_dominates(_values(o), _values(r)) for o in done)])
+    best = list[Record]()
+    for record in sorted(done, key=_values, reverse=True):  # whoever is beaten is so by one that stands before it
+        if not any(_dominates(_values(other), _values(record)) for other in best):
+            best.append(record)
+    return ranked(best)
 
 
 def _values(record: Record) -> tuple[float, ...]:

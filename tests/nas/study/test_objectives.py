@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nas.controllers.base import Trial
 from nas.controllers.registry import CONTROLLERS
 from nas.searchspace.errors import BadInput
 from nas.study.objectives import COSTS, Objective, parse
+from nas.study.records import Record, front
 from tests.nas.toys import search
 
 
@@ -70,6 +74,18 @@ def test_two_objectives_give_a_front():
         beaten = any(o != value and all(x >= y for x, y in zip(o, value, strict=True)) for o in every)
         assert beaten == (value not in values)
     assert all(v[1] == -t.metrics["params"] for v, t in zip(values, front, strict=True))
+
+
+@given(st.lists(st.none() | st.tuples(*[st.integers(0, 3).map(float)] * 3), max_size=12))
+def test_the_front_has_those_that_nobody_beats_best_first(values):
+    records = [Record(Trial(i, i, value), 0.0, "random") for i, value in enumerate(values)]
+    done = [value for value in values if value is not None]
+
+    def beaten(value):
+        return any(o != value and all(x >= y for x, y in zip(o, value, strict=True)) for o in done)
+
+    kept = [(-value[0], i) for i, value in enumerate(values) if value is not None and not beaten(value)]
+    assert [r.trial.number for r in front(records)] == [i for _, i in sorted(kept)]
 
 
 @pytest.mark.parametrize("controller", [n for n in CONTROLLERS.names() if not CONTROLLERS.load(n).multi_objective])
