@@ -40,7 +40,11 @@ class Choice:
         return rng.choice(self.options)
 
     def contains(self, value: Any) -> bool:
-        return any(type(value) is type(o) and value == o for o in self.options)
+        try:
+            option = self.options[self.options.index(value)]  # no two of them are equal
+        except ValueError:
+            return False
+        return type(value) is type(option)
 
     def values(self) -> Sequence[Any]:
         return self.options

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform, overload
 
-from nas.searchspace.domains import Choice, Constant, Declared, Earlier, Integer, Nested, Real, Repeat, When
+from nas.searchspace.domains import Choice, Constant, Declared, Domain, Earlier, Integer, Nested, Real, Repeat, When
 from nas.searchspace.errors import BadInput
 
 T = TypeVar("T")
@@ -169,11 +169,12 @@ def _architecture_class(of: type[T]) -> type[T]:
 def check(self: Any) -> None:
     """Refuse values outside their domains. Runs when an architecture is made."""
     for name, declared in declarations(type(self)).items():
-        value, where = getattr(self, name), f"{type(self).__name__}.{name}"
+        value, domain = getattr(self, name), declared.domain
         if declared.active(self):
-            check_value(where, declared.domain, value)
+            if not (isinstance(domain, Domain) and domain.contains(value)):
+                check_value(f"{type(self).__name__}.{name}", domain, value)
         elif value is not None:
-            raise BadInput(f"{where} is inactive here and must be None; got {value!r}")
+            raise BadInput(f"{type(self).__name__}.{name} is inactive here and must be None; got {value!r}")
     reason: Callable[[], str | None] | None = getattr(self, "forbidden", None)
     if reason is not None and (why := reason()) is not None:
         raise Forbidden(f"{type(self).__name__}: {why}")

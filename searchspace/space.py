@@ -195,21 +195,21 @@ def _to_json(value: Any) -> Any:
 def _from_json(of: type[Any], data: Any, where: str) -> Any:
     if not isinstance(data, Mapping):
         raise BadInput(f"{where} must be an object of its fields; got {data!r}")
-    known = {name: declared.domain for name, declared in declarations(of).items()}
-    if extra := set(data) - set(known):
+    known = declarations(of)
+    if extra := data.keys() - known.keys():
         raise BadInput(f"{where} has no field {sorted(map(str, extra))[0]!r}; it has {', '.join(known)}")
     values: dict[str, Any] = {}
-    for name, domain in known.items():
-        value, path = data.get(name), f"{where}.{name}"
-        match domain:
+    for name, declared in known.items():
+        value = data.get(name)
+        match declared.domain:
             case Constant(fixed):
                 value = data.get(name, fixed)
             case Nested(inner) if value is not None:
-                value = _from_json(inner, value, path)
+                value = _from_json(inner, value, f"{where}.{name}")
             case Repeat(inner) if value is not None:
                 if not isinstance(value, list | tuple):
-                    raise BadInput(f"{path} must be a list; got {value!r}")
-                value = tuple(_from_json(inner, item, f"{path}[{i}]") for i, item in enumerate(value))
+                    raise BadInput(f"{where}.{name} must be a list; got {value!r}")
+                value = tuple(_from_json(inner, item, f"{where}.{name}[{i}]") for i, item in enumerate(value))
         values[name] = value
     return of(**values)
 
