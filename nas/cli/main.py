@@ -1,6 +1,7 @@
 """The commands, and how errors become messages and exit codes.
 
-Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted, what is done is saved.
+Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted, what is done is saved; 141 done, and nobody read what was
+printed.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import click
 
 from nas.cli import comparing, correlating, fitting, generating, inspecting, looking, ranking, searching, taking
+from nas.cli.streams import keep_going
 from nas.searchspace.errors import BadInput, MissingExtra, NasError
 
-FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
+FAILED, BAD_USAGE, INTERRUPTED, UNREAD = 1, 2, 130, 141
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -50,8 +53,12 @@ for command in (
 
 def main() -> None:
     """Run the command line and exit."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(sys.argv[1:]))
+    given_up = keep_going()
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background jobs ignore Ctrl-C
+        signal.signal(signal.SIGINT, _interrupt)
+    code = run(sys.argv[1:])
+    sys.exit(UNREAD if given_up() and code == 0 else code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -70,9 +77,6 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be printed
-        return FAILED
     except NasError as error:
         if debug:
             raise
@@ -86,5 +90,21 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """Stop in good order: workers are ended, and what is done is printed. Whoever asks again has no time for that."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(each) is _interrupt:
+            signal.signal(each, _at_once)
     raise KeyboardInterrupt
+
+
+def _at_once(_signal: int, _frame: FrameType | None) -> None:
+    """End now, as ``kill -9`` would, with the workers: what is in the store is whole at any moment."""
+    from multiprocessing import active_children
+
+    for worker in active_children():
+        worker.kill()
+    shown = "\x1b[?25h\n" if os.isatty(2) else ""  # the cursor, which a progress bar hides
+    with suppress(OSError):
+        os.write(2, f"{shown}Stopped at once.\n".encode())
+    os._exit(INTERRUPTED)

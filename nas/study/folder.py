@@ -6,6 +6,7 @@ One process at a time works in it, or several whose trials are in a storage that
 from __future__ import annotations
 
 import os
+import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +23,8 @@ from nas.study import places
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SETTINGS = "search.toml"
-LOCK = ".lock"
+LOCK, HOLDER = ".lock", ".holder"
+"""The lock of the folder, and who holds it."""
 
 
 def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -96,7 +98,7 @@ class RunFolder:
 
     def undo(self) -> None:
         """Take back what ``create`` did, for a search that could not begin."""
-        for made in (self.path / SETTINGS, self.path / LOCK):
+        for made in (self.path / SETTINGS, self.path / LOCK, self.path / HOLDER):
             made.unlink(missing_ok=True)
         with suppress(OSError):  # something else is in it
             self.path.rmdir()
@@ -140,15 +142,26 @@ class RunFolder:
             lock.acquire()
         except Timeout:
             raise RunError(
-                f"the run {self.name!r} is being worked on by another process; wait for it or stop it. Several "
+                f"the run {self.name!r} is being worked on by {self._holder()}; wait for it or stop it. Several "
                 "processes search together on a run that was started with --storage"
             ) from None
         except OSError as error:
             raise self._unwritable(error) from error
         try:
+            with suppress(OSError):  # it only makes the message better
+                (self.path / HOLDER).write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
             yield
         finally:
+            with suppress(OSError):
+                (self.path / HOLDER).unlink(missing_ok=True)
             lock.release()
+
+    def _holder(self) -> str:
+        """Who holds the lock, as far as is known."""
+        try:
+            return (self.path / HOLDER).read_text(encoding="utf-8")[:200] or "another process"
+        except (OSError, ValueError):
+            return "another process"
 
     def _write(self, settings: Settings) -> None:
         import tomli_w

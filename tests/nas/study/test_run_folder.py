@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import subprocess
 import sys
 import tomllib
@@ -161,6 +162,9 @@ def test_another_process_holds_the_run(tmp_path):
         assert other.stdout.readline() == "held\n"
         with pytest.raises(RunError, match="the run 'run' is being worked on by another process; wait for it or stop"):
             nas.resume("run", data=graph(), space=Toy, trials=2)
+        (lock.parent / ".holder").write_text("process 7 on elsewhere")
+        with pytest.raises(RunError, match="the run 'run' is being worked on by process 7 on elsewhere; wait for it"):
+            nas.resume("run", data=graph(), space=Toy, trials=2)
         assert len(nas.open_run("run", data=graph(), space=Toy).records) == 1  # looking is allowed
         other.communicate("\n")
     assert len(nas.resume("run", data=graph(), space=Toy, trials=2).records) == 2
@@ -175,10 +179,19 @@ def test_what_goes_wrong_under_the_lock_is_not_the_locks_fault(tmp_path):
         pass
 
 
+def test_who_holds_a_run_is_known_for_as_long_as_it_does(tmp_path):
+    folder = RunFolder(tmp_path, "one")
+    folder.create(Settings())
+    with folder.lock():
+        assert (folder.path / ".holder").read_text() == f"process {os.getpid()} on {platform.node()}"
+    assert not (folder.path / ".holder").exists()
+
+
 def test_a_search_that_cannot_begin_leaves_no_folder(tmp_path):
     folder = RunFolder(tmp_path, "one")
     folder.create(Settings())
-    folder.undo()
+    with folder.lock():
+        folder.undo()
     assert not folder.path.exists()
     folder.create(Settings())
     (folder.path / "mine.txt").write_text("keep")
