@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,21 +21,7 @@ from nas.searchspace.task import Task
 from nas.study.costs import known
 from nas.study.jobs import recipe_of
 from nas.study.plan import Plan
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One metric over seeds: mean and sample standard deviation; NaN where a value is, or is alone."""
-
-    mean: float
-    deviation: float
-    values: tuple[float, ...]
-
-    @staticmethod
-    def of(values: Sequence[float]) -> Summary:
-        defined = len(values) > 1 and all(map(math.isfinite, values))
-        deviation = statistics.stdev(values) if defined else math.nan
-        return Summary(statistics.fmean(values), deviation, tuple(values))
+from nas.study.summary import Summary
 
 
 @dataclass(frozen=True)

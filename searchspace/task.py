@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -164,6 +164,26 @@ class Task:
         """The description alone, ready for JSON."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
 
+    @classmethod
+    def of(cls, description: Any) -> Task:
+        """The inverse of :meth:`describe`, also from JSON: the task without its data.
+
+        Raises:
+            BadInput: if it describes no task.
+        """
+        known = {f.name: f for f in fields(cls) if f.compare}
+        if not isinstance(description, Mapping) or not description.keys() <= known.keys():
+            raise BadInput(f"a task is described by {', '.join(known)}; got {str(description)[:200]!r}")
+        for name, value in description.items():
+            kind = str(known[name].type)
+            allowed = {"int": (int,), "bool": (bool,)}.get(kind, (list, tuple) if kind.startswith("tuple") else (str,))
+            if type(value) not in allowed:
+                raise BadInput(f"a task's {name} cannot be {str(value)[:200]!r}")
+        try:
+            return cls(**{name: _tuples(value) for name, value in description.items()})
+        except TypeError as error:
+            raise BadInput(f"the description of a task is not whole: {error}") from error
+
     def fingerprint(self) -> str:
         """A short hash that changes when the data, its splits, the target or the metric do."""
         # fields that runs of earlier versions did not have
@@ -172,3 +192,7 @@ class Task:
         described = {k: v for k, v in self.describe().items() if k != "notes" and later.get(k, ...) != v}
         text = json.dumps(described, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

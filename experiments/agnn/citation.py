@@ -27,7 +27,8 @@ from nas.searchspace.encodings import text
 from nas.study.folder import RunFolder
 from nas.study.records import Record, ranked, searched
 from nas.study.search import Silent
-from nas.training import Summary, train_seeds
+from nas.study.summary import Summary
+from nas.training import train_seeds
 
 HERE = Path(__file__).parent
 TABLE = HERE / "citation.csv"

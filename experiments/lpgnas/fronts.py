@@ -42,7 +42,8 @@ from nas.study.folder import RunFolder
 from nas.study.plan import Plan
 from nas.study.records import Record
 from nas.study.search import Silent
-from nas.training import Summary, prepared, retrain, train_seeds
+from nas.study.summary import Summary
+from nas.training import prepared, retrain, train_seeds
 
 HERE = Path(__file__).parent
 SETTINGS = tomllib.loads((HERE / "settings.toml").read_text())

@@ -37,9 +37,10 @@ from sklearn.model_selection import KFold, cross_val_predict
 from trained import SETTINGS, sampled
 
 from nas.data import load
+from nas.evaluation.columns import column
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.job import Job
-from nas.evaluation.proxies import SHORT, column, names, scores
+from nas.evaluation.proxies import SHORT, names, scores
 from nas.metrics import METRICS
 from nas.ranking.statistics import hit_rate, interval, kendall, spearman
 from nas.searchspace.encodings import one_hot

@@ -10,7 +10,7 @@ from nas.cli.output import (
     failures,
     headline,
     json_option,
-    opened,
+    looked_at,
     print_architecture,
     print_json,
     print_table,
@@ -105,7 +105,7 @@ def show(run: str, top: int, runs: str | None, as_json: bool) -> None:
     from nas.study.choosing import by_posterior
     from nas.study.records import front, searched, stopped
 
-    result = opened(run, runs)
+    result = looked_at(run, runs)
     best = result.ranking[:top]
     if as_json:
         print_json(result_json(result, best))

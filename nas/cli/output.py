@@ -85,6 +85,18 @@ def opened(run: str, runs: str | None) -> Result:
         return open_run(run, runs=runs)
 
 
+def looked_at(run: str, runs: str | None) -> Result:
+    """The same, to be printed: its task may have no data, and nothing that reads them is loaded."""
+    with working("reading the run"):
+        from nas.result import Result
+        from nas.study.folder import RunFolder, runs_root
+        from nas.study.looking import look
+
+        folder = RunFolder(runs_root(runs), run)
+        plan, records = look(folder)
+        return Result(plan, folder, records)
+
+
 def shown(value: Any, name: str = "") -> str:
     """A value as a person reads it; ``name`` says of which metric or cost."""
     if value is None:
@@ -268,7 +280,7 @@ def confirmation(result: Result, number: int) -> str:
     """What the trainings of a trial's network with other seeds gave; empty where there were none."""
     if (found := result.confirmed_as(number)) is None or not found.succeeded:
         return ""
-    from nas.training import Summary
+    from nas.study.summary import Summary
 
     metric, parts, count = result.plan.task.metric, [], len(found.succeeded)
     for split, name in (("valid", "validation"), ("test", "test")):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
+from nas.evaluation.columns import column, cost_column
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.scoring import Scoring
 from nas.evaluation.job import Failed, Job, Rung
@@ -49,16 +50,6 @@ def known(name: str) -> Proxy:
 def names() -> list[str]:
     """Every name that needs no argument."""
     return [*PROXIES.names(), SHORT]
-
-
-def column(name: str) -> str:
-    """Where a score stands among the metrics of a trial."""
-    return f"proxy_{name}"
-
-
-def cost_column(name: str) -> str:
-    """Where the seconds that it took stand."""
-    return f"proxy_seconds_{name}"
 
 
 def scores(job: Job, task: Task) -> dict[str, float]:

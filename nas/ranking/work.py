@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from nas.evaluation.columns import column, cost_column
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.executors import Executor
 from nas.evaluation.job import Job, Outcome
-from nas.evaluation.proxies import column, cost_column, known
+from nas.evaluation.proxies import known
 from nas.ranking.ledger import Ledger, Scored
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import load, source

@@ -6,7 +6,7 @@ from html import escape
 from statistics import fmean
 
 from nas.controllers.screening import SCREENED, SECONDS
-from nas.evaluation.proxies import column, cost_column
+from nas.evaluation.columns import column, cost_column
 from nas.predictors.agreement import spearman
 from nas.report.view import View, duration, label, listed, plural
 from nas.settings import AUTO, POOL

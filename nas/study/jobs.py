@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nas.controllers.base import Trial
+from nas.evaluation.columns import column
 from nas.evaluation.job import Inherited, Job, Outcome
-from nas.evaluation.proxies import column
 from nas.evaluation.train import pace
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import source

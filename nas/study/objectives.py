@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nas.evaluation.columns import column
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
 from nas.settings import proxy_of
@@ -37,8 +38,6 @@ class Objective:
     def key(self) -> str:
         """Where the number stands in ``Trial.metrics``: metrics are those of the validation split."""
         if self.scored:
-            from nas.evaluation.proxies import column
-
             return column(self.name)
         return self.name if self.name in COSTS else f"valid_{self.name}"
 

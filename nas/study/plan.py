@@ -5,6 +5,7 @@ What trains, which takes seconds to import, is loaded by whoever trains: most pl
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,12 @@ OF_STUDY = (
 """Settings that make trials what they are, besides the data, the space and the objectives: the same in all processes
 that search on one study."""
 
+DESCRIPTION, LONGEST = "description", 32_000
+"""The entry of a study's header that describes the task, for whoever looks at it without the data; and its length, for
+MySQL takes 65,535 bytes."""
+CHECKED = ("knobs", "task", "objectives")
+"""What must be as it was for trials to be read: those of an earlier version of the space's networks are welcome."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -79,16 +86,24 @@ class Plan:
         """A short text that changes with the data, their split, the metric, and the networks of the space."""
         return f"{self.task.fingerprint()}-{self.space.fingerprint()}"
 
-    def header(self) -> dict[str, Any]:
-        """What the store remembers the study by."""
-        return {
-            "knobs": self.space.knobs_fingerprint(),
-            "space": self.space.fingerprint(),
-            "task": self.task.fingerprint(),
-            "objectives": [str(o) for o in self.objectives],
-            "settings": {n: v for n in OF_STUDY if (v := getattr(self.settings, n)) not in (None, {})},
-            "versions": versions(),
+    def header(self, entries: Sequence[str] | None = None) -> dict[str, Any]:
+        """What the store remembers the study by; or some entries of that, for the space takes its time to write."""
+        said = {n: v for n in OF_STUDY if (v := getattr(self.settings, n)) not in (None, {})}
+        made: dict[str, Callable[[], Any]] = {
+            "knobs": self.space.knobs_fingerprint,
+            "space": self.space.fingerprint,
+            "task": self.task.fingerprint,
+            "objectives": lambda: [str(o) for o in self.objectives],
+            "settings": lambda: said,
+            "versions": versions,
+            DESCRIPTION: self._description,
         }
+        return {name: make() for name, make in made.items() if entries is None or name in entries}
+
+    def _description(self) -> dict[str, Any] | None:
+        """The task without its data; None if that is more than a database takes."""
+        described = self.task.describe()
+        return described if len(json.dumps(described)) <= LONGEST else None
 
     def problem(self, folder: RunFolder | None = None, told: Working | None = None, stream: int = 0) -> Problem:
         """What a controller is made for, and what it may ask of the study.
@@ -322,9 +337,9 @@ def _device(device: str, to_read: bool) -> str:
 
 
 def open_store(plan: Plan, folder: RunFolder) -> Store:
-    """The store of a folder, to read: trials of an earlier version of the space's networks are welcome."""
-    where, checked = folder.store(plan.settings), ("knobs", "task", "objectives")
-    return Store.open(where, folder.name, plan.header(), plan.space, plan.objectives, checked=checked)
+    """The store of a folder, to read."""
+    where, header = folder.store(plan.settings), plan.header(CHECKED)
+    return Store.open(where, folder.name, header, plan.space, plan.objectives, checked=CHECKED)
 
 
 def versions() -> Mapping[str, str]:

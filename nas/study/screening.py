@@ -9,10 +9,11 @@ from typing import Any
 from nas.controllers.base import Controller, Problem
 from nas.controllers.learned_ranking import LearnedRanking
 from nas.controllers.screening import Ranking, RankSum, Scores, Screened
+from nas.evaluation.columns import column
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.job import Job
 from nas.evaluation.limits import memory_limit
-from nas.evaluation.proxies import column, known, scores
+from nas.evaluation.proxies import known, scores
 from nas.searchspace.errors import BadInput
 from nas.searchspace.source import load, source
 from nas.searchspace.space import Space

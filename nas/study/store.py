@@ -125,21 +125,7 @@ class Store:
         Raises:
             RunError: if it is not there, is damaged, or belongs to another space, task or objective.
         """
-        study = _load(where, name)
-        recorded = study.user_attrs.get(HEADER)
-        if not isinstance(recorded, dict):
-            raise RunError(f"the study {name!r} in {shown(where)} was not written by nas")
-        for key in checked:
-            there, here = recorded.get(key), header[key]
-            if there == here or (key == "settings" and there is None):  # of a version that did not keep them
-                continue
-            if key == "settings" and isinstance(there, Mapping):
-                there, here = _differing(there, here), _differing(here, there)
-            raise RunError(
-                f"the store of {name!r} belongs to {ANOTHER[key]} than the one given now ({there!r} there, {here!r} "
-                "here); start a new run with another --name"
-            )
-        return Store(study, space, objectives)
+        return Kept(where, name).opened(header, space, objectives, checked)
 
     def add(self, record: Record) -> None:
         """Write a finished trial.
@@ -238,6 +224,44 @@ class Store:
             )
         except (KeyError, TypeError, BadInput) as error:
             raise RunError(f"trial {frozen.number} of the store is not one of this space: {error}") from error
+
+
+class Kept:
+    """A study that is written somewhere, before it is said what its trials are of.
+
+    Attributes:
+        header: what it is remembered by, see ``Store.create``.
+
+    Raises:
+        RunError: if it is not there, or is damaged.
+    """
+
+    def __init__(self, where: Path | str, name: str) -> None:
+        self._where, self._name, self._study = where, name, _load(where, name)
+        recorded = self._study.user_attrs.get(HEADER)
+        if not isinstance(recorded, dict):
+            raise RunError(f"the study {name!r} in {shown(where)} was not written by nas")
+        self.header: dict[str, Any] = recorded
+
+    def opened(
+        self, header: Mapping[str, Any], space: Space[Any], objectives: Sequence[Objective], checked: Sequence[str]
+    ) -> Store:
+        """Its store, as ``Store.open``; ``header`` needs the entries that are checked and no others.
+
+        Raises:
+            RunError: if one of them is not what it was.
+        """
+        for key in checked:
+            there, here = self.header.get(key), header[key]
+            if there == here or (key == "settings" and there is None):  # of a version that did not keep them
+                continue
+            if key == "settings" and isinstance(there, Mapping):
+                there, here = _differing(there, here), _differing(here, there)
+            raise RunError(
+                f"the store of {self._name!r} belongs to {ANOTHER[key]} than the one given now ({there!r} there, "
+                f"{here!r} here); start a new run with another --name"
+            )
+        return Store(self._study, space, objectives)
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from nas import training
 from nas.evaluation import seeds as way_of
 from nas.evaluation.job import Outcome
 from nas.searchspace.errors import BadInput, RunError
-from nas.training import Summary, job, prepared, retrain, train_seeds
+from nas.study.summary import Summary
+from nas.training import job, prepared, retrain, train_seeds
 from tests.nas.toys import MEASURED, Toy, graph, graphs, numbers, search
 
 

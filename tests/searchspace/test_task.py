@@ -41,6 +41,33 @@ def test_the_description_is_json_and_leaves_out_the_tensors() -> None:
     assert "tensor" not in repr(task)
 
 
+def test_the_description_makes_the_task_again() -> None:
+    task = dataclasses.replace(three_splits(), categories=((0, 2), ()), spread=(0.1, 1e-9), notes=("one",))
+    found = Task.of(json.loads(json.dumps(task.describe())))
+    assert found == task
+    assert hash(found) == hash(task)
+    assert found.train == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": 5.0}, "a task's features cannot be '5.0'"),
+        ({"outputs": True}, "a task's outputs cannot be 'True'"),
+        ({"metric": None}, "a task's metric cannot be 'None'"),
+        ({"classes": "ab"}, "a task's classes cannot be 'ab'"),
+        ({"test": []}, "a task is described by name, level, target"),
+    ],
+)
+def test_what_describes_no_task(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        Task.of({**NODE.describe(), **change})
+    with pytest.raises(BadInput, match=r"the description of a task is not whole: .*'identity'"):
+        Task.of({name: value for name, value in NODE.describe().items() if name != "identity"})
+    with pytest.raises(BadInput, match="a task is described by name, level"):
+        Task.of(["name"])
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from nas import open_run
+from nas.cli.output import result_json
 
 Command = Callable[..., Any]
 
@@ -63,6 +70,23 @@ def test_a_search_on_a_folder_goes_on_from_elsewhere(
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert nas("resume", name, "--trials", 3).code == 0
     assert nas("show", name, "--json").json["trials"] == 3
+
+
+def test_a_run_is_shown_without_its_data_and_what_reads_them(
+    nas: Command, club: Path, quick: list[str], tmp_path: Path
+) -> None:
+    runs = ["--runs", tmp_path / "runs"]
+    assert nas("search", *quick, "--data", club, "--trials", 2, "--name", "one", *runs).code == 0
+    expected = result_json(open_run("one", runs=tmp_path / "runs"), open_run("one", runs=tmp_path / "runs").ranking)
+    shutil.rmtree(club)
+    assert nas("show", "one", "--json", *runs).json == json.loads(json.dumps(expected))
+    code = f"import sys; from nas.cli.main import run; run(['show', 'one', '--runs', {str(tmp_path / 'runs')!r}])"
+    heavy = {"torch", "torch_geometric", "jax", "sklearn", "scipy", "pandas", "matplotlib", "ray"}
+    code += f"; print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[0].startswith("one: the-club (node level, split random), space Quick")
+    assert done.stderr.splitlines()[-1] == "[]", done.stderr
+    assert nas("resume", "one", *runs).err.splitlines()[-1].startswith(f"Error: {club} does not exist")
 
 
 @pytest.mark.parametrize("command", ["inspect", "search"])
