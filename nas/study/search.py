@@ -24,6 +24,7 @@ from nas.study.folder import RunFolder
 from nas.study.jobs import Jobs, Proposal, trial_of
 from nas.study.keeping import Keeper
 from nas.study.objectives import Objective
+from nas.study.patience import patient
 from nas.study.peers import LOST, Alone, Company, Key, key_of
 from nas.study.records import AGAIN, FROM_SCRATCH, REFUSED, Record, Repeat, searched
 from nas.study.replay import retell, tell_repeat
@@ -104,7 +105,7 @@ class Search:
         for note in self._lenders.notes if self._lenders else ():
             self._watcher.noted(note)
         try:
-            with executor:
+            with executor, patient(self._watcher.noted):
                 self._evaluate(executor, self._next, self.settings.evaluator)
                 self._tell_refused()
                 if best := finalists(self.records, self.settings.keep):

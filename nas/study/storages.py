@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from nas.passwords import VARIABLE, revealed, without
 from nas.searchspace.errors import BadInput, MissingExtra, RunError
+from nas.study.patience import Database
 from nas.study.places import JOURNAL, file_of, shown
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _database(url: str, attempts: int = 5) -> BaseStorage:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of signs of life
-            return RDBStorage(url, _engine(url), heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+            return Database(url, _engine(url), heartbeat_interval=HEARTBEAT, grace_period=GRACE)
     except DBAPIError as error:
         said = str(error.orig).lower()
         if attempts == 1 or not any(word in said for word in ("already exists", "duplicate", "unique")):

@@ -33,27 +33,33 @@ def missing() -> str | None:
 @contextmanager
 def server() -> Iterator[str]:
     """The URL of a new, empty database, whose user has a password; for as long as the context lasts."""
-    user = _users()[0] if os.geteuid() == 0 else None
-
-    def run(*command: str) -> None:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, user=user, cwd="/", timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
-
     with tempfile.TemporaryDirectory(prefix="pg-") as temporary:
         folder = Path(temporary)  # not in pytest's, which other users cannot enter
         folder.chmod(0o755)
         data, secret = folder / "data", folder / "secret"
         secret.write_text(PASSWORD)
-        if user is not None:
+        if (user := _user()) is not None:
             for path in (folder, secret):
                 shutil.chown(path, user)
-        run(_program("initdb"), "-D", f"{data}", "-U", "me", "--pwfile", f"{secret}", "-A", "scram-sha-256", "-N")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-        run(_program("pg_ctl"), "-D", f"{data}", "-l", f"{folder}/log", "-o", options, "-w", "start")
+        _run("initdb", "-D", f"{data}", "-U", "me", "--pwfile", f"{secret}", "-A", "scram-sha-256", "-N")
+        url = f"postgresql://me:{quote(PASSWORD, safe='')}@/postgres?host={folder}"
+        start(url)
         try:
-            yield f"postgresql://me:{quote(PASSWORD, safe='')}@/postgres?host={folder}"
+            yield url
         finally:
-            run(_program("pg_ctl"), "-D", f"{data}", "-m", "immediate", "stop")
+            stop(url)
+
+
+def start(url: str) -> None:
+    """Begin to answer at the URL of ``server``, again."""
+    folder = url.split("host=")[1]
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    _run("pg_ctl", "-D", f"{folder}/data", "-l", f"{folder}/log", "-o", options, "-w", "start")
+
+
+def stop(url: str) -> None:
+    """End at once, as if somebody had pulled the plug."""
+    _run("pg_ctl", "-D", f"{url.split('host=')[1]}/data", "-m", "immediate", "stop")
 
 
 def let_go() -> None:
@@ -63,6 +69,17 @@ def let_go() -> None:
     for backend in _open.values():
         backend.engine.dispose()  # type: ignore[attr-defined]
     _open.clear()
+
+
+def _user() -> str | None:
+    """Who runs it, where root may not."""
+    return _users()[0] if os.geteuid() == 0 else None
+
+
+def _run(program: str, *arguments: str) -> None:
+    command = [_program(program), *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, user=_user(), cwd="/", timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _program(name: str) -> str:
