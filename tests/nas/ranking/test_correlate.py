@@ -149,7 +149,7 @@ def _bad_seeds() -> Any:
 
 def test_two_at_a_time_do_not_work_in_one_run():
     found = correlate(n=3)
-    with RunFolder(found.path.parent, found.name).lock(), pytest.raises(RunError, match="is being worked on by process"):
+    with RunFolder(found.path.parent, found.name).lock(), pytest.raises(RunError, match="worked on by process"):
         correlate(n=4)
 
 
