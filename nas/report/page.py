@@ -5,23 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import shlex
 import tempfile
 from collections.abc import Mapping
-from dataclasses import fields
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 from nas.report import charts, confirming, sharing
 from nas.report.drawing import draw
+from nas.report.ending import going_on, settings
 from nas.report.importance import NoImportanceError, importance
 from nas.report.trials import SORT, failures, trials
 from nas.report.view import View, better, duration, label, listed, number, plural, table
 from nas.searchspace.errors import NasError
 from nas.searchspace.source import source
-from nas.searchspace.task import SPLITS
-from nas.settings import Settings
 from nas.study.choosing import by_posterior
 from nas.study.confirming import Confirmed
 from nas.study.records import Record, finished, stopped
@@ -79,7 +76,7 @@ def render(view: View) -> str:
     if view.records:
         tables = [("Trials", trials(view)), ("Failures", failures(view))]
         sections += tables if best else reversed(tables)
-    sections += [("Data and settings", _settings(view)), ("Going on from here", _next(view, best))]
+    sections += [("Data and settings", settings(view)), ("Going on from here", going_on(view, best))]
     body = "".join(f"<section><h2>{escape(title)}</h2>{html}</section>" for title, html in sections)
     return document(f"{view.name} – architecture search", f"{_head(view, best)}{body}{foot(view.versions)}", SORT)
 
@@ -324,85 +321,6 @@ def _bars(shares: dict[str, float]) -> str:
     rest = list(shares.values())[KNOBS:]
     more = f"{plural(len(rest), 'more knob')}: {100 * sum(rest):.1f} % together."
     return f"<div class='bars'>{rows}</div>" + (f"<p class='muted small'>{more}</p>" if rest else "")
-
-
-def _settings(view: View) -> str:
-    task = view.task
-    sizes = []
-    for split in SPLITS:
-        count = sum(int(b.y.shape[0] if b.index is None else b.index.shape[0]) for b in task.batches(split))
-        sizes += [f"{split} {count:,}"] if count else []
-    data = [
-        ("data set", task.name),
-        ("question", f"{task.level}-level {task.target}, {plural(task.outputs, 'output')}"),
-        ("node features", f"{task.features:,}"),
-        ("split", f"{task.split}, seed {view.settings.split_seed}" + (f" ({', '.join(sizes)})" if sizes else "")),
-        ("metric", task.metric),
-        ("space", f"{view.space.name}, up to {plural(len(view.space.every_knob()), 'knob')}"),
-        *([("looked up in", view.settings.table)] if view.settings.table else []),
-        ("controller", view.settings.controller),
-        ("objectives", listed([better(o) for o in view.objectives])),
-        ("seed", str(view.settings.seed)),
-        ("data fingerprint", task.identity),
-    ]
-    notes = "".join(f"<p class='note'>{escape(note)}</p>" for note in task.notes)
-    versions = table([(name, str(version)) for name, version in view.versions.items()])
-    settings = [(f.name, _toml(getattr(view.settings, f.name)) or "–") for f in fields(Settings)]
-    return (
-        f"{notes}<div class='two'><div><h3>Data and search</h3>{table(data)}</div>"
-        f"<div><h3>Versions</h3>{versions}</div></div>"
-        f"<details><summary>All settings</summary>{table(settings)}</details>"
-    )
-
-
-def _next(view: View, best: list[Record]) -> str:
-    name = shlex.quote(view.name)
-    lines = [("go on with the search, or look at it", [f"nas resume {name}", f"nas show {name}"])]
-    if best and view.settings.table:
-        command = f"nas search --data {view.task.name} --space {view.space.name}"
-        lines.append(("train networks of this space on the data itself, to take one away", [command]))
-    elif best:
-        trial = best[0].trial.number
-        again = "again " if best[0].proxy is None else ""
-        lines.append((f"train the winner {again}with ten seeds", [f"nas train {name} --trial {trial} --seeds 10"]))
-        lines.append(
-            (
-                "take it away: a PyTorch module that needs only torch and torch_geometric",
-                [f"nas export {name} --to DIR", f"nas export {name} --trial K --to DIR"],
-            )
-        )
-    lines.append(("repeat the search from the settings below", ["nas search --config search.toml --name NEW"]))
-    text = "\n".join(f"# {what}\n" + "\n".join(commands) + "\n" for what, commands in lines).rstrip()
-    chosen = "\n".join(
-        f"{f.name} = {written}" for f in fields(Settings) if (written := _toml(getattr(view.settings, f.name)))
-    )
-    return (
-        f"<pre><code>{escape(text)}</code></pre>"
-        f"<details><summary>search.toml</summary><pre><code>{escape(chosen)}</code></pre></details>"
-    )
-
-
-def _toml(value: object) -> str:
-    """A setting as TOML writes it; empty for None, which TOML cannot say."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return '"' + "".join(_escaped(c) for c in value) + '"'
-        case list() | tuple():
-            return "[" + ", ".join(map(_toml, value)) + "]"
-        case dict():
-            return "{" + ", ".join(f"{_toml(str(k))} = {_toml(v)}" for k, v in value.items() if v is not None) + "}"
-        case _:
-            return str(value)
-
-
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    return f"\\u{ord(character):04x}" if ord(character) < 32 or ord(character) == 127 else character
 
 
 def foot(versions: Mapping[str, str]) -> str:
