@@ -16,6 +16,8 @@ from nas.data.readers.limits import affordable
 
 NUMBERS = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
 _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+_GETS = ("GET", "BINGET", "LONG_BINGET")
+_HASHED = ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET")
 _FRAME = 9
 """Bytes of the operation that begins a frame."""
 
@@ -25,7 +27,8 @@ def content(path: Path) -> bytes:
 
     A pickle numbers what it wants to name again, and the reader makes room up to the largest number: four bytes could
     claim 32 GiB. Frames only say how much to read at once; where one does not end with an operation Python's reader
-    skips bytes, and would find other operations than those that were looked through here.
+    skips bytes, and would find other operations than those that were looked through here. Nor may it take longer: a
+    tuple of twice the same tuple of twice the same tuple is as large as the world when it becomes a key.
 
     Raises:
         BadInput: if the file is larger than half of the free memory.
@@ -34,7 +37,7 @@ def content(path: Path) -> bytes:
     """
     affordable(path.stat().st_size, f"{path}: its content")
     found = path.read_bytes()
-    parts, begin = [], 0
+    parts, begin, stack = [], 0, _Stack(len(found))
     for opcode, argument, at in pickletools.genops(found):
         place = at or 0
         if opcode.name in _PUTS and isinstance(argument, int) and argument > len(found):
@@ -42,7 +45,57 @@ def content(path: Path) -> bytes:
         if opcode.name == "FRAME":
             parts.append(found[begin:place])
             begin = place + _FRAME
+        stack.follow(opcode, argument)
     return b"".join([*parts, found[begin:]])
+
+
+class _Stack:
+    """Of how many objects what a pickle makes consists, each counted as often as it is named."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sizes: list[int] = []  # of what is on the reader's stack, a mark as 0
+        self._named: dict[int, int] = {}
+
+    def follow(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        """Do to the sizes what an operation does to objects.
+
+        Raises:
+            ValueError: if something is larger than the file.
+            LookupError: if the operation is not possible.
+        """
+        if opcode.name in _PUTS:
+            self._named[argument] = self._sizes[-1]
+        elif opcode.name == "MEMOIZE":
+            self._named[len(self._named)] = self._sizes[-1]
+        elif opcode.name in _GETS:
+            self._sizes.append(self._named[argument])
+        elif opcode.name == "DUP":
+            self._sizes.append(self._sizes[-1])
+        elif opcode.name == "MARK":
+            self._sizes.append(0)
+        else:
+            taken = self._taken(opcode.stack_before)
+            size = 1 + sum(taken) if opcode.name in _HASHED else 1
+            if size > self._most:
+                raise ValueError(f"an object in it repeats others {size:,} times, and there are {self._most:,} bytes")
+            self._sizes += [size] * len(opcode.stack_after)
+
+    def _taken(self, before: list[pickletools.StackObject]) -> list[int]:
+        """What an operation takes from the stack: so many, or all down to the last mark and so many below it."""
+        count = len(before)
+        if pickletools.markobject in before:
+            at = len(self._sizes) - 1
+            while self._sizes[at]:
+                at -= 1
+                if at < 0:
+                    raise LookupError("there is no mark")
+            count = len(self._sizes) - at + before.index(pickletools.markobject)
+        if count > len(self._sizes):
+            raise LookupError("there is nothing to take")
+        taken = self._sizes[len(self._sizes) - count :]
+        del self._sizes[len(self._sizes) - count :]
+        return taken
 
 
 class Called:
