@@ -1,4 +1,4 @@
-"""The best trials trained again with other seeds, through searches; test_confirming_rounds.py is of who and how often."""
+"""The best trials trained again with other seeds, through searches; who and how often: test_confirming_rounds.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 import nas
 from nas.evaluation.executors import InProcess
 from nas.evaluation.job import Job, Outcome
-from nas.searchspace import Space
 from nas.searchspace.errors import BadInput
 from nas.settings import Settings
 from nas.study import confirming
@@ -34,7 +33,6 @@ def one_seed_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 DATA = graph()
-SPACE: Space[Any] = Space(Wide)
 
 
 def run(name: str = "run", **more: Any) -> Any:
