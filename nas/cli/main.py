@@ -100,10 +100,13 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def _at_once(_signal: int, _frame: FrameType | None) -> None:
     """End now, as ``kill -9`` would, with the workers: what is in the store is whole at any moment."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     from multiprocessing import active_children
 
-    for worker in active_children():
-        worker.kill()
+    with suppress(Exception):  # what was interrupted may be at the very list of these
+        for worker in active_children():
+            worker.kill()
     shown = "\x1b[?25h\n" if os.isatty(2) else ""  # the cursor, which a progress bar hides
     with suppress(OSError):
         os.write(2, f"{shown}Stopped at once.\n".encode())

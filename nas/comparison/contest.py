@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import contextmanager, nullcontext
@@ -14,6 +13,7 @@ from pathlib import Path
 from nas.comparison.entries import Entry
 from nas.comparison.ledger import Found, Key, Ledger
 from nas.comparison.searching import search
+from nas.evaluation.interrupts import held_back, ignore
 from nas.searchspace.errors import BadInput, NasError, RunError
 from nas.settings import Settings
 from nas.study.folder import RunFolder
@@ -154,10 +154,11 @@ class Contest:
             context=get_context("spawn"),
         )
         try:
-            waiting = [
-                pool.schedule(_work, args=(data, entry, seed, self.trials, self.folder.path))
-                for entry, data, seed in left
-            ]
+            with held_back():
+                waiting = [
+                    pool.schedule(_work, args=(data, entry, seed, self.trials, self.folder.path))
+                    for entry, data, seed in left
+                ]
             for future in as_completed(waiting):
                 yield future.result()
         except ProcessExpired as error:
@@ -183,7 +184,7 @@ _plans: dict[str, Plan] = {}
 
 
 def _start_worker(settings: Settings, threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver alone decides what becomes of a Ctrl-C
+    ignore()
     import torch
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +18,12 @@ from nas.evaluation.devices import resolve, spread
 from nas.evaluation.engine.memory import keep_freed_memory
 from nas.evaluation.engine.prepare import complete, prepare, without_preparation
 from nas.evaluation.evaluate import State, evaluate, write_weights
+from nas.evaluation.interrupts import held_back, ignore
 from nas.evaluation.job import Job, Outcome
 from nas.searchspace.task import Task
 
 GRACE = 30.0
 """Seconds beyond its own limit after which a hung worker is killed."""
-QUIET = "ignore:resource_tracker:UserWarning"
-"""For the process of Python's that clears away what a killed driver leaves behind, which would tell the user."""
 
 
 class Executor(Protocol):
@@ -105,8 +101,6 @@ class LocalProcesses:
     def __enter__(self) -> Self:
         from pebble import ProcessPool
 
-        if QUIET not in sys.warnoptions:
-            sys.warnoptions.append(QUIET)
         self._pool = ProcessPool(
             max_workers=self.slots,
             initializer=start_worker,
@@ -127,28 +121,12 @@ class LocalProcesses:
             job = replace(job, device=self._devices[self._next % self.slots])
             self._next += 1
         limit = None if job.seconds is None else job.seconds * self._trainings + GRACE
-        with _held():
+        with held_back():
             inner = self._pool.schedule(work, args=(job,), timeout=limit)
         outer: Future[Outcome] = Future()
         outer.set_running_or_notify_cancel()
         inner.add_done_callback(lambda done: _hand_over(done, outer, job))
         return outer
-
-
-@contextmanager
-def _held() -> Iterator[None]:
-    """Hold Ctrl-C back, also from the threads and processes that are started meanwhile; see ``start_worker``."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing.resource_tracker import ensure_running
-
-    ensure_running()  # where it is not, starting it would let Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _hand_over(done: Future[Outcome], outer: Future[Outcome], job: Job) -> None:
@@ -173,9 +151,7 @@ _worker: dict[str, Any] = {}
 
 def start_worker(task: Task, threads: int, space: str) -> None:
     """Make this process one that does jobs on a prepared task."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    ignore()
     torch.set_num_threads(threads)
     keep_freed_memory()
     if ":" in space:  # operators of the user's own that are imported by name live in the space's file

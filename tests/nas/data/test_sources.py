@@ -191,7 +191,7 @@ def test_frames_of_a_pickle_do_not_hide_operations(tmp_path):
 def test_a_pickle_that_would_be_hashed_for_years(tmp_path):
     twice = b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(80))
     (tmp_path / "a").write_bytes(b"\x80\x02}K\x01\x85" + twice + b"K\x01s.")
-    with pytest.raises(BadInput, match=r"is damaged .ValueError: an object in it repeats others [\d,]+ times, and there"):
+    with pytest.raises(BadInput, match=r"is damaged .ValueError: an object in it repeats others [\d,]+ times"):
         planetoid.unpickle(tmp_path / "a")
 
 
