@@ -69,9 +69,8 @@ def test_lost_connections(tmp_path, monkeypatch, failures):
     assert told(nas.resume("run", data=graph(), space=Toy).records) == told(search(name="whole", trials=4).records)
 
 
-@pytest.mark.slow
 @pytest.mark.services
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_server_that_comes_back(database, monkeypatch, workers):
     def away() -> None:
         postgres.stop(database)
@@ -88,7 +87,6 @@ def test_a_server_that_comes_back(database, monkeypatch, workers):
         assert told(found.records) == told(search(name="whole", trials=6).records)
 
 
-@pytest.mark.slow
 @pytest.mark.services
 def test_a_server_that_stays_away(database, monkeypatch):
     monkeypatch.setenv(storages.VARIABLE, postgres.PASSWORD)
