@@ -74,19 +74,19 @@ class RunFolder:
             BadInput: if a run of that name exists that is no search of this study.
             RunError: if the folder cannot be written.
         """
-        if self.exists():
-            if settings.storage is not None and self.settings().storage == places.absolute(settings.storage):
-                return False
-            raise BadInput(
-                f"there is a run {self.name!r} already in {self.root}; continue it with nas resume {self.name}, or "
-                "choose another --name"
-            )
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        self._write(settings)
-        return True
+        if not self.exists():
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            if self._write(settings, first=True):
+                return True
+        if settings.storage is not None and self.settings().storage == places.absolute(settings.storage):
+            return False
+        raise BadInput(
+            f"there is a run {self.name!r} already in {self.root}; continue it with nas resume {self.name}, or "
+            "choose another --name"
+        )
 
     def rewrite(self, settings: Settings) -> None:
         """Replace the settings, as resuming with a larger budget does.
@@ -163,7 +163,8 @@ class RunFolder:
         except (OSError, ValueError):
             return "another process"
 
-    def _write(self, settings: Settings) -> None:
+    def _write(self, settings: Settings, first: bool = False) -> bool:
+        """Write the settings; False if they have to be the first ones and another process was quicker."""
         import tomli_w
 
         values: dict[str, Any] = {k: v for k, v in asdict(settings).items() if v is not None and v != {}}
@@ -177,12 +178,19 @@ class RunFolder:
         temporary = self.path / f".{SETTINGS}.{os.getpid()}"
         try:
             temporary.write_text(text, encoding="utf-8")
+            if first:
+                with suppress(OSError):  # where there are no links the last one wins
+                    try:
+                        os.link(temporary, self.path / SETTINGS)
+                    except FileExistsError:
+                        return False
             temporary.replace(self.path / SETTINGS)
         except OSError as error:
             raise self._unwritable(error) from error
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+        return True
 
     def _unwritable(self, error: OSError) -> RunError:
         return RunError(f"the folder {self.path} cannot be written: {error.strerror or error}")

@@ -53,6 +53,18 @@ def test_a_name_is_taken_once(tmp_path):
         folder.create(Settings())
 
 
+def test_of_two_that_begin_at_once_one_has_the_name(tmp_path, monkeypatch):
+    mine = RunFolder(tmp_path, "one")
+    mine.create(Settings(seed=1))
+    monkeypatch.setattr(RunFolder, "exists", lambda self: False)  # as it looked a moment before
+    with pytest.raises(BadInput, match="there is a run 'one' already"):
+        RunFolder(tmp_path, "one").create(Settings(seed=2))
+    assert mine.settings().seed == 1
+    shared = Settings(seed=1, storage=f"sqlite:///{tmp_path}/study.db")
+    assert [RunFolder(tmp_path, "two").create(shared) for _ in range(2)] == [True, False]
+    assert not list(tmp_path.rglob(".search.toml*"))
+
+
 def test_an_unknown_run_lists_the_known(tmp_path):
     with pytest.raises(BadInput, match=r"there is no run 'x' in .*; runs: none yet"):
         RunFolder(tmp_path, "x").settings()
