@@ -67,9 +67,9 @@ def main() -> None:
 
 
 def asked(data: str) -> dict[str, Any]:
-    """Name and question of a data set of the settings."""
-    name, _, task = data.partition(" ")
-    return {"data": name, "task": task or "auto"}
+    """Name, question and metric of a data set of the settings; without them they are chosen as for anybody."""
+    name, task, metric = (*data.split(), *("auto", None)[data.count(" ") :])[:3]
+    return {"data": name, "task": task, "metric": metric}
 
 
 def default(data: str, seed: int, runs: str) -> dict[str, Any]:
@@ -99,7 +99,13 @@ def found(data: str, way: str, seed: int, runs: str) -> dict[str, Any]:
     question = asked(data)
     more: dict[str, Any] = {} if way == "auto" else {"controller": way, "settings": {"known_first": False}}
     model = nas.AutoGNN(
-        task=question["task"], seconds=SETTINGS["seconds"], seed=seed, split_seed=seed, runs=runs, **more
+        task=question["task"],
+        metric=question["metric"],
+        seconds=SETTINGS["seconds"],
+        seed=seed,
+        split_seed=seed,
+        runs=runs,
+        **more,
     ).fit(question["data"])
     result, metric = model.result_, model.task_.metric
     best = result.best
