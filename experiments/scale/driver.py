@@ -2,9 +2,10 @@
 
     python experiments/scale/driver.py [--controllers random,evolution] [--trials 2000]
 
-The ordinary loop, space (`agnn`) and store (journal file) with an executor of 1,000 slots. Trainings take virtual time:
-a training of a drawn length ends when the driver has nothing else to do, the shortest first, so that what is measured
-is the driver alone. The value is a made-up number of the source. Rates are of the whole run and of its last tenth.
+The ordinary loop, space (`agnn`, for the controller `lpgnas` its own) and store (journal file) with an executor of 1,000
+slots. Trainings take virtual time: a training of a drawn length ends when the driver has nothing else to do, the
+shortest first, so that what is measured is the driver alone, and what its controller computes: supernets, predictors.
+The value is a made-up number of the source. Rates are of the whole run and of its last tenth.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class Clock(Silent):
 
 def measured(controller: str, trials: int, workers: int, seed: int = 0) -> dict[str, Any]:
     """One search, and its rates."""
-    settings = Settings(data="digits", space="agnn", controller=controller, trials=trials, seed=seed)
+    space = "lpgnas" if controller == "lpgnas" else "agnn"
+    settings = Settings(data="digits", space=space, controller=controller, trials=trials, seed=seed)
     plan = make_plan(settings)
     executor, clock = Simulated(workers, seed), Clock()
     with tempfile.TemporaryDirectory() as scratch:
