@@ -2,8 +2,8 @@
 
     python experiments/scale/driver.py [--controllers random,evolution] [--trials 2000]
 
-The ordinary loop, space (`agnn`, for the controller `lpgnas` its own) and store (journal file) with an executor of 1,000
-slots. Trainings take virtual time: a training of a drawn length ends when the driver has nothing else to do, the
+The ordinary loop, space (`agnn`, for the controller `lpgnas` its own) and store (journal file) with an executor of
+1,000 slots. Trainings take virtual time: a training of a drawn length ends when the driver has nothing else to do, the
 shortest first, so that what is measured is the driver alone, and what its controller computes: supernets, predictors.
 The value is a made-up number of the source. Rates are of the whole run and of its last tenth.
 """
