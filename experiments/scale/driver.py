@@ -36,6 +36,9 @@ from nas.study.records import Record
 from nas.study.search import Silent
 
 TABLE = Path(__file__).with_name("driver.csv")
+SPACES = {"lpgnas": "lpgnas"}
+OPTIONS: dict[str, dict[str, Any]] = {"lpgnas": {"epochs": 2}, "darts": {"epochs": 2}}
+"""A supernet is trained once, before the first trial; how long is no matter of the driver's."""
 
 
 class Simulated:
@@ -79,8 +82,10 @@ class Clock(Silent):
 
 def measured(controller: str, trials: int, workers: int, seed: int = 0) -> dict[str, Any]:
     """One search, and its rates."""
-    space = "lpgnas" if controller == "lpgnas" else "agnn"
-    settings = Settings(data="digits", space=space, controller=controller, trials=trials, seed=seed)
+    options, space = OPTIONS.get(controller, {}), SPACES.get(controller, "agnn")
+    settings = Settings(
+        "digits", space=space, controller=controller, controller_options=options, trials=trials, seed=seed
+    )
     plan = make_plan(settings)
     executor, clock = Simulated(workers, seed), Clock()
     with tempfile.TemporaryDirectory() as scratch:

@@ -38,7 +38,7 @@ from nas.study.search import Silent
 
 TABLE, LOST = Path(__file__).with_name("ray.csv"), Path(__file__).with_name("lost.csv")
 PARTS = ("overhead", "speed-up", "lost")
-MACHINE = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 * 2**20}
+MACHINE: dict[str, Any] = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 * 2**20}
 
 
 def timed(executor: Executor, jobs: list[Job]) -> tuple[float, list[Outcome]]:
@@ -94,12 +94,27 @@ def lose_a_machine(trials: int, epochs: int) -> None:
 
     cluster = Cluster(initialize_head=True, head_node_args=MACHINE)
     reasons, why = list[str](), ray_executor.why
-    ray_executor.why = lambda error: reasons.append(why(error)) or reasons[-1]
+
+    def heard(error: Any) -> str:
+        reasons.append(why(error))
+        return reasons[-1]
+
+    ray_executor.why = heard
     watcher, begin = PullsThePlug(cluster, cluster.add_node(**MACHINE), trials // 4), time.perf_counter()
     with tempfile.TemporaryDirectory() as runs:
-        where = {"executor": "ray", "workers": 2, "ray_address": cluster.address, "runs": runs}
-        what = {"space": "classic", "controller": "random", "trials": trials, "epochs": epochs, "patience": epochs}
-        records = nas.search("digits", watcher=watcher, **what, **where).records
+        records = nas.search(
+            "digits",
+            space="classic",
+            controller="random",
+            trials=trials,
+            epochs=epochs,
+            patience=epochs,
+            executor="ray",
+            ray_address=cluster.address,
+            workers=2,
+            runs=runs,
+            watcher=watcher,
+        ).records
     cluster.shutdown()
     row = {
         "what": "one machine of two lost",
