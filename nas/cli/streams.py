@@ -66,5 +66,6 @@ def _replace(name: str, descriptor: int) -> _Raw | None:
         stream.flush()
         how = {key: getattr(stream, key) for key in ("encoding", "errors", "line_buffering", "write_through")}
     raw = _Raw(descriptor, OVER[name])
-    setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), **how))
+    plain = stream is not None and isinstance(stream.buffer, io.FileIO)  # python -u
+    setattr(sys, name, io.TextIOWrapper(raw if plain else io.BufferedWriter(raw), **how))
     return raw

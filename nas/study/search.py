@@ -105,7 +105,7 @@ class Search:
         for note in self._lenders.notes if self._lenders else ():
             self._watcher.noted(note)
         try:
-            with executor, patient(self._watcher.noted):
+            with executor, patient(lambda note: self._watcher.noted(note)):
                 self._evaluate(executor, self._next, self.settings.evaluator)
                 self._tell_refused()
                 if best := finalists(self.records, self.settings.keep):
