@@ -23,7 +23,7 @@ class _Raw(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            self.gone = True
+            self.gone = isinstance(error, self._over)
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
@@ -64,8 +64,8 @@ def _replace(name: str, descriptor: int) -> _Raw | None:
         if not isinstance(getattr(buffer, "raw", buffer), io.FileIO):  # the console of Windows, or whoever embeds us
             return None
         stream.flush()
-        how = {key: getattr(stream, key) for key in ("encoding", "errors", "line_buffering", "write_through")}
+        how = {key: getattr(stream, key) for key in ("encoding", "errors")}
+        how["line_buffering"] = stream.line_buffering or stream.write_through  # the latter is ``python -u``
     raw = _Raw(descriptor, OVER[name])
-    plain = stream is not None and isinstance(stream.buffer, io.FileIO)  # python -u
-    setattr(sys, name, io.TextIOWrapper(raw if plain else io.BufferedWriter(raw), **how))
+    setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), **how))
     return raw
