@@ -126,12 +126,14 @@ def found(data: str, way: str, seed: int, runs: str) -> dict[str, Any]:
 
 
 def summary() -> None:
-    """For each data set the means over seeds, and whether the search is ahead of the default network."""
+    """For each data set the means over the seeds of the search, and whether the search is ahead of the default network."""
     table = rows(TABLE)
     ahead = behind = total = 0
     for data in dict.fromkeys(row["data"] for row in table):
         of = {way: _longest([r for r in table if r["data"] == data and r["way"] == way]) for way in WAYS}
-        if not of["default"] or not of["auto"]:
+        searched = {row["seed"] for row in of["auto"]}
+        of["default"] = [row for row in of["default"] if row["seed"] in searched]
+        if not of["default"]:
             continue
         mean = {way: fmean(float(r["test_mean"]) for r in those) for way, those in of.items() if those}
         larger = METRICS[of["auto"][0]["metric"]].larger_is_better
