@@ -126,7 +126,7 @@ def found(data: str, way: str, seed: int, runs: str) -> dict[str, Any]:
 
 
 def summary() -> None:
-    """For each data set the means over the seeds of the search, and whether the search is ahead of the default network."""
+    """For each data set the means over the seeds of the search, and whether it is ahead of the default network."""
     table = rows(TABLE)
     ahead = behind = total = 0
     for data in dict.fromkeys(row["data"] for row in table):
