@@ -36,9 +36,12 @@ class Keeper:
         self._best = best
         self._timed = timed
         self._kept: list[Record] = []
-        for record in records:
+        known = list(records)
+        for record in known[:-1]:
             if record.evaluator != AGAIN:
                 self._kept = self._chosen(record)
+        for record in known[-1:]:
+            self.add(record)  # who stored it may have been killed before it deleted what it displaces
 
     def add(self, record: Record) -> None:
         """Hear of a finished trial; its weights, if it has any, are in the folder."""

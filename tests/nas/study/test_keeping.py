@@ -49,6 +49,16 @@ def test_whatever_the_order(tmp_path_factory, data, objectives):
         assert kept(folder.path) == expected(records, keep, objectives)
 
 
+def test_what_a_killed_process_had_still_to_delete(tmp_path):
+    folder = RunFolder(tmp_path, "run")
+    folder.weights(0).parent.mkdir(parents=True)
+    for number in range(3):
+        folder.weights(number).write_bytes(b"")
+    records = [Record(Trial(number, number, (float(number),)), 0.0, "random") for number in range(3)]
+    Keeper(folder, 2, records)
+    assert kept(folder.path) == {1, 2}
+
+
 @pytest.mark.parametrize("more", [{}, {"objectives": ("accuracy", "-params")}])
 def test_through_a_search(more: dict[str, Any]):
     with pytest.raises(KeyboardInterrupt):
