@@ -221,6 +221,7 @@ class Result:
             versions=versions(),
             state="finished" if self.complete else "interrupted",
             notes=plan.task.notes,
+            why=self._folder.why(),
             sections=[shown] if shown else [],
         )
 

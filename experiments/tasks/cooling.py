@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()
     for data in given.data.split(","):
-        plan, _ = automatic_plan(180, {**asked(data), "split_seed": 0, "split": "random"})
+        plan = automatic_plan(180, {**asked(data), "split_seed": 0, "split": "random"})
         task, metric = prepared(plan), plan.task.metric
         plain = job(plan, plan.space.from_knobs(DEFAULT[plan.task.level]), 0)
         recipe = replace(plain.recipe, epochs=200, patience=40, cosine=False)

@@ -74,7 +74,7 @@ def asked(data: str) -> dict[str, Any]:
 
 def default(data: str, seed: int, runs: str) -> dict[str, Any]:
     """A default network over seeds."""
-    plan, _ = automatic_plan(SETTINGS["seconds"], {**asked(data), "split_seed": seed})
+    plan = automatic_plan(SETTINGS["seconds"], {**asked(data), "split_seed": seed})
     plan = replace(plan, settings=replace(plan.settings, trial_seconds=None))
     architecture = plan.space.from_knobs(DEFAULT[plan.task.level])
     file = Path(runs) / "default" / f"{data.replace(' ', '-')}-{seed}.json"

@@ -111,7 +111,8 @@ class AutoGNN(BaseEstimator):  # type: ignore[misc, unused-ignore]
         data = X if y is None else labelled(X, y, self._root)
         own = {"data": data, "space": self.space, "controller": self.controller}
         objects = {name: value for name, value in own.items() if not isinstance(value, str)}
-        plan, self.why_ = automatic_plan(self.seconds, self._given(data), **objects)
+        plan = automatic_plan(self.seconds, self._given(data), **objects)
+        self.why_ = plan.why
         root = runs_root(self.runs)
         self.result_: Result = run_new(plan, self.name or default_name(plan, root), self.runs, watcher)
         self._data, task = data, plan.task

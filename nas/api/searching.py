@@ -104,7 +104,7 @@ def run_new(
     """Start a planned search in a new folder and see it through."""
     root = runs_root(runs)
     folder = RunFolder(root, name or default_name(plan, root))
-    new = folder.create(plan.settings)
+    new = folder.create(plan.settings, plan.why)
     with folder.lock(shared(plan)):
         try:
             search = start(plan, folder, watcher)

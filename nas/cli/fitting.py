@@ -56,8 +56,8 @@ def fit(seconds: float, name: str | None, to: str | None, runs: str | None, as_j
 
         if to is not None:
             check_folder(Path(to))
-        plan, why = automatic_plan(seconds, given)
-    for reason in why:
+        plan = automatic_plan(seconds, given)
+    for reason in plan.why:
         stderr().print(f"automatic: {reason}", markup=False)
     folder = RunFolder(runs_root(runs), name or default_name(plan, runs_root(runs)))
     code = watched(plan, folder, as_json, lambda watcher: run_new(plan, folder.name, folder.root, watcher))

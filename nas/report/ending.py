@@ -34,10 +34,12 @@ def settings(view: View) -> str:
         ("data fingerprint", task.identity),
     ]
     notes = "".join(f"<p class='note'>{escape(note)}</p>" for note in task.notes)
+    chosen = "".join(f"<li>{escape(one)}</li>" for one in view.why)
+    automatic = f"<h3>Chosen automatically</h3><ul>{chosen}</ul>" if chosen else ""
     versions = table([(name, str(version)) for name, version in view.versions.items()])
     every = [(name, "–" if value in (None, {}) else str(value)) for name, value in asdict(view.settings).items()]
     return (
-        f"{notes}<div class='two'><div><h3>Data and search</h3>{table(data)}</div>"
+        f"{notes}{automatic}<div class='two'><div><h3>Data and search</h3>{table(data)}</div>"
         f"<div><h3>Versions</h3>{versions}</div></div>"
         f"<details><summary>All settings</summary>{table(every)}</details>"
     )

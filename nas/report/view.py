@@ -31,6 +31,7 @@ class View:
         versions: name to version of what the search ran on.
         state: ``finished``, ``interrupted`` or ``running``.
         notes: sentences that the reader should not miss.
+        why: what was chosen automatically, in sentences.
         sections: title and HTML (trusted, it is not escaped) of what a method adds.
         order: the trials that did not fail, the one to take first; None orders them by the first objective.
         confirmed: the architectures that were trained again with other seeds, the one to take first.
@@ -45,6 +46,7 @@ class View:
     versions: Mapping[str, str]
     state: str
     notes: Sequence[str] = ()
+    why: Sequence[str] = ()
     sections: Sequence[tuple[str, str]] = ()
     order: Sequence[Record] | None = None
     confirmed: Sequence[Confirmed] = ()

@@ -104,8 +104,8 @@ def _can_confirm(given: Mapping[str, Any]) -> bool:
     return _single(given) and given.get("evaluator", "train") == "train" and given.get("choose", "best") == "best"
 
 
-def automatic_plan(seconds: float, given: Mapping[str, Any], **objects: Any) -> tuple[Plan, tuple[str, ...]]:
-    """The plan of a search that takes so many seconds with all that follows, and why it is so.
+def automatic_plan(seconds: float, given: Mapping[str, Any], **objects: Any) -> Plan:
+    """The plan of a search that takes so many seconds with all that follows, which says why it is so.
 
     Args:
         given: settings that the user said, by name; ``trials`` and ``seconds`` are not among them.
@@ -124,7 +124,7 @@ def automatic_plan(seconds: float, given: Mapping[str, Any], **objects: Any) -> 
         task = task_of(settings, objects.get("data"))
     elif settings.metric is not None:
         task = replace(task, metric=resolve_metric(settings.metric, task.target).name)
-    return make_plan(settings, loaded=task, **objects), chosen.why
+    return replace(make_plan(settings, loaded=task, **objects), why=chosen.why)
 
 
 def _rarer(task: Task) -> float | None:

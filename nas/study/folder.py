@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from nas.study import places
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SETTINGS = "search.toml"
+REASON = "# automatic: "
+"""Begins a line of the settings that says what was chosen automatically."""
 LOCK, HOLDER = ".lock", ".holder"
 """The lock of the folder, and who holds it."""
 
@@ -67,8 +69,11 @@ class RunFolder:
     def exists(self) -> bool:
         return (self.path / SETTINGS).is_file()
 
-    def create(self, settings: Settings) -> bool:
+    def create(self, settings: Settings, why: Sequence[str] = ()) -> bool:
         """Make the folder and write the settings into it; False if a search of this study made it before.
+
+        Args:
+            why: what was chosen automatically, in sentences.
 
         Raises:
             BadInput: if a run of that name exists that is no search of this study.
@@ -79,7 +84,7 @@ class RunFolder:
                 self.path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise self._unwritable(error) from error
-            if self._write(settings, first=True):
+            if self._write(settings, why, first=True):
                 return True
         if settings.storage is not None and self.settings().storage == places.absolute(settings.storage):
             return False
@@ -94,7 +99,7 @@ class RunFolder:
         Raises:
             RunError: if the folder cannot be written.
         """
-        self._write(settings)
+        self._write(settings, self.why())
 
     def undo(self) -> None:
         """Take back what ``create`` did, for a search that could not begin."""
@@ -120,6 +125,14 @@ class RunFolder:
             raise RunError(f"the run folder {self.path} is damaged: it has no {SETTINGS}") from None
         except (OSError, ValueError, NasError, TypeError) as error:
             raise RunError(f"the run folder {self.path} is damaged: {SETTINGS} cannot be read: {error}") from error
+
+    def why(self) -> tuple[str, ...]:
+        """What was chosen automatically, in sentences; nothing where the user chose, or the file cannot be read."""
+        try:
+            lines = (self.path / SETTINGS).read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            return ()
+        return tuple(line.removeprefix(REASON) for line in lines if line.startswith(REASON))
 
     def store(self, settings: Settings) -> Path | str:
         """Where the trials are: the journal file of the folder, or the URL of the settings."""
@@ -163,7 +176,7 @@ class RunFolder:
         except (OSError, ValueError):
             return "another process"
 
-    def _write(self, settings: Settings, first: bool = False) -> bool:
+    def _write(self, settings: Settings, why: Sequence[str], first: bool = False) -> bool:
         """Write the settings; False if they have to be the first ones and another process was quicker."""
         import tomli_w
 
@@ -174,7 +187,8 @@ class RunFolder:
             values["data"] = naming.absolute(settings.data)
         if settings.storage is not None:
             values["storage"] = places.absolute(settings.storage)
-        text = "# The settings of this run; nas search --config repeats it.\n" + tomli_w.dumps(values)
+        reasons = "".join(f"{REASON}{' '.join(one.split())}\n" for one in why)
+        text = f"# The settings of this run; nas search --config repeats it.\n{reasons}{tomli_w.dumps(values)}"
         temporary = self.path / f".{SETTINGS}.{os.getpid()}"
         try:
             temporary.write_text(text, encoding="utf-8")

@@ -71,6 +71,7 @@ class Plan:
         controller: a name, or what else ``nas.controllers`` takes.
         device: the resolved device.
         column: where architectures are looked up; None where they are trained.
+        why: what was chosen automatically, in sentences.
     """
 
     settings: Settings
@@ -80,6 +81,7 @@ class Plan:
     controller: Any
     device: str
     column: Column | None = None
+    why: tuple[str, ...] = ()
 
     @cached_property
     def identity(self) -> str:

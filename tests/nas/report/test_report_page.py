@@ -112,6 +112,7 @@ def test_what_comes_from_outside_is_escaped(view, task):
         name=HOSTILE,
         versions={HOSTILE: HOSTILE},
         notes=[HOSTILE],
+        why=[HOSTILE],
         state=HOSTILE,
         settings=Settings(data=HOSTILE, controller_options={HOSTILE: HOSTILE}),
         sections=[(HOSTILE, "<p>mine</p>")],
@@ -229,6 +230,13 @@ def test_the_settings_can_be_repeated_from_the_page(view):
     text = Reader(render(view(settings=settings))).text
     written = text[text.index("data = ") :].partition("Written by")[0]
     assert Settings.of(tomllib.loads(written)) == settings
+
+
+def test_what_was_chosen_automatically_is_said(view):
+    text = Reader(render(view(why=["50 graphs are few"]))).text
+    assert "Chosen automatically" in text
+    assert "50 graphs are few" in text
+    assert "Chosen automatically" not in Reader(render(view())).text
 
 
 def test_split_sizes_are_told_where_the_tensors_are_there(view, task):

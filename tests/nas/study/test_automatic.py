@@ -12,6 +12,7 @@ from nas.data import load
 from nas.searchspace.errors import BadInput
 from nas.study import automatic as choosing
 from nas.study.automatic import CONFIRMED, RARE, WORTH_WORKERS, automatic, automatic_plan
+from nas.study.folder import RunFolder, runs_root
 from nas.study.plan import make_plan
 from tests.nas.toys import Toy, graph, graphs
 
@@ -91,10 +92,10 @@ def test_what_the_user_says_stands(given: dict[str, Any]) -> None:
      {"objectives": ("accuracy", "-params")}],
 )  # fmt: skip
 def test_nothing_is_trained_again_where_it_cannot_be(given: dict[str, Any]) -> None:
-    plan, why = automatic_plan(50, {"space": "design", "device": "cpu", **given}, data=graph())
+    plan = automatic_plan(50, {"space": "design", "device": "cpu", **given}, data=graph())
     assert plan.settings.confirm == 0
     assert plan.settings.confirm_seconds is None
-    assert not any("again" in one for one in why)
+    assert not any("again" in one for one in plan.why)
 
 
 def test_why_says_what_was_chosen_and_nothing_else() -> None:
@@ -107,7 +108,7 @@ def test_why_says_what_was_chosen_and_nothing_else() -> None:
 
 
 def test_the_choice_is_recorded_and_a_stopped_run_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, _ = automatic_plan(30, {"device": "cpu", "space": "Toy", "controller": "random"}, data=skewed(6), space=Toy)
+    plan = automatic_plan(30, {"device": "cpu", "space": "Toy", "controller": "random"}, data=skewed(6), space=Toy)
     from nas.api.searching import run_new
     from tests.nas.toys import StopAfter
 
@@ -118,11 +119,17 @@ def test_the_choice_is_recorded_and_a_stopped_run_goes_on_with_it(monkeypatch: p
     assert again.plan.settings == plan.settings
     assert again.plan.settings.metric == again.plan.task.metric == "roc-auc"
     assert again.plan.header() == plan.header()
+    folder = RunFolder(runs_root(), "run")
+    assert folder.why() == plan.why
+    assert len(plan.why) == 3
+    folder.rewrite(folder.settings())
+    assert folder.why() == plan.why
+    assert again.view().why == plan.why
 
 
 def test_the_plan_is_that_of_the_settings_themselves() -> None:
     for data in (skewed(6), graphs()):
-        plan, _ = automatic_plan(30, {"device": "cpu"}, data=data)
+        plan = automatic_plan(30, {"device": "cpu"}, data=data)
         same = make_plan(plan.settings, data=data)
         assert same.header() == plan.header()
         assert len(plan.space.known_good()) > 3
