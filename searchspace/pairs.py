@@ -1,6 +1,8 @@
-"""Pairs of nodes: the links of a graph, and as many pairs without one, drawn anew for every step of a training."""
+"""Pairs of nodes: the links of a graph, and as many pairs without one; others for every step of a training."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,25 +10,64 @@ from torch import Tensor
 from nas.searchspace.errors import BadInput
 from nas.searchspace.task import Batch
 
+HIDDEN = 0.5
+"""Of the training links so many are looked for in a step; messages pass the others."""
 ENUMERATED = 4096
 """Up to so many nodes all absent pairs are listed where drawing them would take long."""
 
 
-def with_fresh_pairs(batch: Batch, rng: torch.Generator) -> Batch:
-    """The batch of training links with other pairs without one."""
-    assert batch.edge_label_index is not None
-    nodes, device = batch.x.size(0), batch.y.device
-    if "training links" not in batch.kept:
-        links = batch.edge_label_index[:, batch.y[:, 0] == 1]
-        batch.kept["training links"] = links, keys_of(links.cpu(), nodes).sort().values
-    links, known = batch.kept["training links"]
-    absent = absent_pairs(known, nodes, links.size(1), rng, "the graph").to(device)
-    pairs = torch.cat([links, absent], 1)
-    y = (torch.arange(pairs.size(1), device=device) < links.size(1)).float()[:, None]
+def hiding_some(batch: Batch, rng: torch.Generator) -> Batch:
+    """The batch of training links for one step: some links, hidden from messages, and as many pairs without one.
+
+    A link that carries messages between its nodes would be found by them, as no link that is looked for later can be
+    (Zhang and Chen, NeurIPS 2018, section 3; Wang, Yang and Zhang, ICLR 2024, section 5: "target link removal").
+    """
+    held, nodes, device = _links(batch), batch.x.size(0), batch.y.device
+    count = held.pairs.size(1)
+    chosen = torch.randperm(count, generator=rng)[: max(1, round(HIDDEN * count))]
+    absent = absent_pairs(held.keys, nodes, len(chosen), rng, "the graph").to(device)
+    hidden = torch.zeros(count, dtype=torch.bool).index_fill_(0, chosen, True).to(device)
+    pairs = torch.cat([held.pairs[:, hidden], absent], 1)
+    left = ~hidden[held.link]
     return Batch(
-        batch.x, batch.edge_index, y,
-        edge_weight=batch.edge_weight, edge_attr=batch.edge_attr, edge_label_index=pairs,
-    )  # fmt: skip
+        batch.x,
+        _only(batch.edge_index, left),
+        (torch.arange(pairs.size(1), device=device) < len(chosen)).float()[:, None],
+        edge_weight=None if batch.edge_weight is None else batch.edge_weight[left],
+        edge_attr=None if batch.edge_attr is None else batch.edge_attr[left],
+        edge_label_index=pairs,
+    )
+
+
+class _Links(NamedTuple):
+    """Of a batch of training links.
+
+    Attributes:
+        keys: ``[links]``, sorted, on the CPU.
+        pairs: ``[2, links]``, their nodes.
+        link: ``[edges]``, which of them an edge is.
+    """
+
+    keys: Tensor
+    pairs: Tensor
+    link: Tensor
+
+
+def _links(batch: Batch) -> _Links:
+    if "training links" not in batch.kept:
+        assert batch.edge_label_index is not None
+        nodes, device = batch.x.size(0), batch.y.device
+        keys = keys_of(batch.edge_label_index[:, batch.y[:, 0] == 1].cpu(), nodes).sort().values
+        link = torch.searchsorted(keys, keys_of(batch.edge_index.as_subclass(Tensor).cpu(), nodes))
+        batch.kept["training links"] = _Links(keys, pairs_of(keys, nodes).to(device), link.to(device))
+    held: _Links = batch.kept["training links"]
+    return held
+
+
+def _only(edge_index: Tensor, left: Tensor) -> Tensor:
+    """Some of the edges, prepared if they all are, see ``nas.evaluation.engine.graph.Edges``."""
+    only = getattr(edge_index, "only", None)
+    return edge_index[:, left] if only is None else only(left)
 
 
 def absent_pairs(links: Tensor, nodes: int, count: int, rng: torch.Generator, where: str) -> Tensor:

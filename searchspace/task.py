@@ -2,8 +2,8 @@
 
 Every task is lists of batches, one list per split: node classification on one graph is a single batch shared by
 the three splits with another ``index`` each; inductive tasks hold other graphs per split; graph-level tasks hold
-collated graphs; link prediction scores the node pairs of ``edge_label_index``, of which training draws the absent
-ones anew in every epoch. Whoever trains, ranks or builds a supernet sees only this.
+collated graphs; link prediction scores the node pairs of ``edge_label_index``, of which a step of training hides some
+links from messages and draws the absent ones anew. Whoever trains, ranks or builds a supernet sees only this.
 """
 
 from __future__ import annotations

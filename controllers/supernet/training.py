@@ -20,7 +20,7 @@ from nas.controllers.supernet import checkpoint
 from nas.controllers.supernet.network import Supernet
 from nas.controllers.supernet.sampling import Weights, gumbel
 from nas.controllers.supernet.surroundings import CARRIED, smaller
-from nas.searchspace.pairs import with_fresh_pairs
+from nas.searchspace.pairs import hiding_some
 from nas.searchspace.task import Batch, Target, Task
 from nas.zerocost.base import losses
 
@@ -282,7 +282,7 @@ class Training:
         if self.task.level == "graph":
             batch = portion(batch, GRAPHS, generator)
         elif self.task.level == "link" and batches is self.task.train:
-            batch = with_fresh_pairs(batch, generator)
+            batch = hiding_some(batch, generator)
         out, y = self.net(batch, weights), batch.y
         if self.task.spread:
             out, y = out / out.new_tensor(self.task.spread), y / y.new_tensor(self.task.spread)

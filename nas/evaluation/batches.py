@@ -9,7 +9,7 @@ import torch
 from nas.data.collate import offsets
 from nas.evaluation.engine.minibatch import chosen
 from nas.evaluation.portions.sampling import Portioned
-from nas.searchspace.pairs import with_fresh_pairs
+from nas.searchspace.pairs import hiding_some
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Batch, Split, Task
 
@@ -20,15 +20,15 @@ GRAPHS_AT_ONCE = 512
 def steps(task: Task, recipe: Recipe, shuffle: torch.Generator) -> Iterator[Batch]:
     """The batches of one epoch of training.
 
-    Graphs are shuffled into mini-batches, and links come with other pairs without one every time; everything else
-    comes as it is.
+    Graphs are shuffled into mini-batches; of links others are hidden and looked for every time, beside other pairs
+    without one; everything else comes as it is.
     """
     for batch in task.train:
         if isinstance(batch, Portioned):
             yield from batch.steps(shuffle)
             continue
         if task.level != "graph":
-            yield with_fresh_pairs(batch, shuffle) if task.level == "link" else batch
+            yield hiding_some(batch, shuffle) if task.level == "link" else batch
             continue
         at = _known(batch).at
         order = torch.randperm(len(batch.y), generator=shuffle).to(batch.y.device)

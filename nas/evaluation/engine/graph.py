@@ -202,6 +202,12 @@ class Edges(Tensor):
         features = self.graph.features
         return isinstance(self.graph, Whole) and features is not None and features.dtype == torch.float32
 
+    def only(self, kept: Tensor) -> Edges:
+        """Those of the edges that ``[edges]`` bool names, prepared as these are; the features are not multiplied."""
+        assert isinstance(self.graph, Whole)
+        edges = self.as_subclass(Tensor)[:, kept]
+        return Edges.of(edges, Whole(edges, self.graph.nodes))
+
     def copies(self, edge_index: Tensor, node: Tensor, group: Tensor, inner: Tensor, x: Tensor) -> Edges:
         """The edges ``edge_index`` between copies of nodes of a whole graph, prepared as these are; see ``Copies``."""
         from nas.evaluation.engine.copies import Copies

@@ -14,8 +14,10 @@ from torch_geometric.data import Data
 from nas.data.assemble import assemble
 from nas.data.links import divide_links
 from nas.data.splits import parse
+from nas.evaluation.engine.graph import PLAIN, graph_of
+from nas.evaluation.engine.prepare import prepare
 from nas.searchspace.errors import BadInput
-from nas.searchspace.pairs import absent_pairs, with_fresh_pairs
+from nas.searchspace.pairs import HIDDEN, absent_pairs, hiding_some
 from nas.searchspace.task import SPLITS, Task
 
 Pair = tuple[int, int]
@@ -113,31 +115,47 @@ def test_what_edges_carry_stays_with_them(drawn: tuple[int, list[Pair]], directe
 
 
 @settings(max_examples=20)
-@given(links(), st.integers(0, 99))
-def test_fresh_pairs_are_no_training_links(drawn: tuple[int, list[Pair]], seed: int) -> None:
+@given(links(), st.booleans(), st.integers(0, 99))
+def test_no_message_passes_what_a_step_looks_for(drawn: tuple[int, list[Pair]], prepared: bool, seed: int) -> None:
+    """Its links are some of those for training, and its other pairs are none of these."""
     nodes, pairs = drawn
+    edges = both_ways(pairs)
+    name = (edges.min(0).values * nodes + edges.max(0).values).float()
     try:
-        task = task_of(nodes, both_ways(pairs), seed)
+        task = task_of(nodes, edges, seed, edge_weight=name, edge_attr=name[:, None])
     except BadInput:
         return
-    batch, rng = task.train[0], torch.Generator().manual_seed(seed)
-    positive = set(unordered(batch.edge_label_index[:, batch.y[:, 0] == 1]))
+    batch, rng = (prepare(task) if prepared else task).train[0], torch.Generator().manual_seed(seed)
+    training = set(unordered(batch.edge_label_index[:, batch.y[:, 0] == 1]))
     for _ in range(3):
-        fresh = with_fresh_pairs(batch, rng)
-        assert torch.equal(fresh.y, batch.y)
-        assert set(unordered(fresh.edge_label_index[:, fresh.y[:, 0] == 1])) == positive
-        negative = unordered(fresh.edge_label_index[:, fresh.y[:, 0] == 0])
-        assert len(set(negative)) == len(positive)
-        assert not positive & set(negative)
-    equal = [with_fresh_pairs(batch, torch.Generator().manual_seed(seed)).edge_label_index for _ in range(2)]
-    assert torch.equal(*equal)
+        step = hiding_some(batch, rng)
+        hidden, absent = (unordered(step.edge_label_index[:, step.y[:, 0] == k]) for k in (1, 0))
+        left = step.edge_index.as_subclass(Tensor)
+        assert len(hidden) == len(set(hidden)) == len(set(absent)) == max(1, round(HIDDEN * len(training)))
+        assert training == {*hidden} | {*unordered(left)}
+        assert not {*hidden} & {*unordered(left)}
+        assert not training & set(absent)
+        assert torch.equal(step.edge_weight, (left.min(0).values * nodes + left.max(0).values).float())
+        assert torch.equal(step.edge_attr[:, 0], step.edge_weight)
+        graph = graph_of(step.edge_index)
+        assert (graph is not None) == prepared
+        if graph is not None:
+            found = graph.structure(PLAIN)
+            assert sorted(zip(found.source.tolist(), found.target.tolist(), strict=True)) == sorted(
+                map(tuple, left.t().tolist())
+            )
+    equal = [hiding_some(batch, torch.Generator().manual_seed(seed)) for _ in range(2)]
+    assert torch.equal(*(step.edge_label_index for step in equal))
+    assert torch.equal(*(step.edge_index.as_subclass(Tensor) for step in equal))
 
 
-def test_fresh_pairs_differ_from_epoch_to_epoch() -> None:
+def test_steps_hide_other_links_and_draw_other_pairs() -> None:
     task = task_of(40, both_ways([(i, (i + k) % 40) for i in range(40) for k in (1, 2)]))
     rng = torch.Generator().manual_seed(0)
-    first, second = (with_fresh_pairs(task.train[0], rng).edge_label_index for _ in range(2))
-    assert not torch.equal(first, second)
+    first, second = (hiding_some(task.train[0], rng) for _ in range(2))
+    for label in (0, 1):
+        some, others = (set(unordered(s.edge_label_index[:, s.y[:, 0] == label])) for s in (first, second))
+        assert some != others
 
 
 @pytest.mark.parametrize("nodes", [30, 5000])  # listed, and drawn
