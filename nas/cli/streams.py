@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from nas.searchspace.errors import RunError
+
 OVER = {"stdout": BrokenPipeError, "stderr": OSError}
 """What a stream may fail with and be given up quietly. Results that a full disk has no room for are an error."""
 
@@ -28,7 +30,7 @@ class _Raw(io.FileIO):
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             if not isinstance(error, self._over):
-                raise
+                raise RunError(f"what is printed cannot be written: {error.strerror or error}") from error
             return memoryview(data).nbytes
 
 
