@@ -136,12 +136,14 @@ def summary() -> None:
         if not of["default"]:
             continue
         mean = {way: fmean(float(r["test_mean"]) for r in those) for way, those in of.items() if those}
+        beside = [float(r["test_mean"]) for r in of["auto"] if r["seed"] in {other["seed"] for other in of["random"]}]
         larger = METRICS[of["auto"][0]["metric"]].larger_is_better
         gain = (mean["auto"] - mean["default"]) * (1 if larger else -1)
         deviation = fmean(float(r["test_deviation"] or 0) for r in of["default"])  # a search often has one training
         total, ahead, behind = total + 1, ahead + (gain > 0), behind + (gain < -deviation)
         shown = {k: f"{v:.4f} in {of[k][0]['seconds']} s" if k != "default" else f"{v:.4f}" for k, v in mean.items()}
-        print(data, of["auto"][0]["metric"], shown, f"{gain:+.4f} ({deviation:.4f})")
+        equal = f", auto on the seeds of random {fmean(beside):.4f}" if beside else ""
+        print(data, of["auto"][0]["metric"], shown, f"{gain:+.4f} ({deviation:.4f}){equal}")
     print(f"ahead on {ahead} of {total}, behind by more than the default's deviation on {behind}")
 
 
