@@ -87,13 +87,14 @@ def measure(made: Generator, data: str, done: set[tuple[str, ...]]) -> Iterator[
 
 
 def summary() -> None:
-    """Differences to 1,000 steps, in standard errors."""
+    """Differences to 1,000 steps of the same sampler, else of the published one, in standard errors."""
     found = {(r["data"], r["guidance"], r["sampler"]): r for r in rows(FILE)}
     for guidance, name in dict.fromkeys(key[1:] for key in found):
         here = {key[0]: row for key, row in found.items() if key[1:] == (guidance, name)}
         words = []
         for data, row in here.items():
-            other = found.get((data, "tilted", "pc:1000"))
+            own = found.get((data, "tilted", f"{name.partition(':')[0]}:1000"))
+            other = own or found.get((data, "tilted", "pc:1000"))
             if other:
                 away = (float(row["test"]) - float(other["test"])) / math.hypot(
                     float(row["error"]), float(other["error"])
