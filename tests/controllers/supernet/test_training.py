@@ -83,7 +83,7 @@ def test_every_kind_of_task_trains_and_derives(space: str, kind: str) -> None:
     assert all(p.isfinite().all() for p in made.net.parameters())
 
 
-def test_pairs_without_a_link_are_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_are_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     task, seen = KINDS["links"], list[Any]()
     made = Training(Space(Flat).for_task(task).of, task, 0, replace(SHORT, warm_up=0.0))
     plain = made.net.forward
@@ -91,8 +91,11 @@ def test_pairs_without_a_link_are_drawn_anew(monkeypatch: pytest.MonkeyPatch) ->
     made.run()
     train, valid = seen[::2], seen[1::2]
     half = train[0].size(1) // 2
-    assert all(torch.equal(pairs[:, :half], train[0][:, :half]) for pairs in train)
-    assert not torch.equal(train[0], train[1])
+    links = {tuple(pair) for pair in task.train[0].edge_label_index[:, task.train[0].y[:, 0] == 1].t().tolist()}
+    looked_for = [{tuple(pair) for pair in pairs[:, :half].t().tolist()} for pairs in train]
+    assert all(some < links for some in looked_for)
+    assert looked_for[0] != looked_for[1]
+    assert not torch.equal(train[0][:, half:], train[1][:, half:])
     assert all(torch.equal(pairs, task.valid[0].edge_label_index) for pairs in valid)
 
 
