@@ -19,8 +19,8 @@ ENUMERATED = 4096
 def hiding_some(batch: Batch, rng: torch.Generator) -> Batch:
     """The batch of training links for one step: some links, hidden from messages, and as many pairs without one.
 
-    A link that carries messages between its nodes would be found by them, as no link that is looked for later can be
-    (Zhang and Chen, NeurIPS 2018, section 3; Wang, Yang and Zhang, ICLR 2024, section 5: "target link removal").
+    A link that carries messages between its nodes would be found by them, as no link that is looked for later can be:
+    Dong et al., "FakeEdge: Alleviate Dataset Shift in Link Prediction", LoG 2022 (arXiv 2211.15899).
     """
     held, nodes, device = _links(batch), batch.x.size(0), batch.y.device
     count = held.pairs.size(1)

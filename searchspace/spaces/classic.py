@@ -74,7 +74,7 @@ class Classic:
     def known_good(cls, task: Task) -> Sequence[dict[str, Any]]:
         """The published recipes: Kipf and Welling's GCN, GAT, SAGE, GIN, and deep residual ones of Luo et al.
 
-        For links their GCN learns slowly; with layer normalisation it does not.
+        For links the GCN comes with layer normalisation first, with each decoder but one, and last as published.
         """
         plain = {
             "heads": None, "before": False, "residual": False, "jumping": False, "norm": "none", "activation": "relu",
