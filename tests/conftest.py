@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +14,8 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")  # test
 import hypothesis
 import pytest
 import torch
+
+from tests.combinations import shorten
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("untimed", deadline=None)  # a machine may be busy
@@ -32,3 +35,8 @@ def _settled() -> None:
     """What is there already, all that was imported above all, is not walked by each collection of a test."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    shorten(items)

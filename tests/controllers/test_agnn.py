@@ -32,6 +32,7 @@ def differing(space: Space[Any], a: Any, b: Any) -> set[str]:
     return {class_of(path) for path in one.keys() & other.keys() if one[path] != other[path]}
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("classes", [1, 2])
 @pytest.mark.parametrize("name", ["Conditional", *BUILT_IN.names()])
 def test_a_step_changes_one_class_of_the_best(name: str, classes: int) -> None:

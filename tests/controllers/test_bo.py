@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -37,15 +36,11 @@ def searched(controller: Any, trials: int, value: Any = solved) -> list[Any]:
 
 
 LEARNING = [name for name in PREDICTORS.names() if name != "gnn"]
-QUICKEST = [*((name, "ei") for name in LEARNING), *(("gp", name) for name in ACQUISITIONS)]
-"""Every predictor and every acquisition; all of their pairs are slow."""
-PAIRS = product(LEARNING, ACQUISITIONS)
 
 
-@pytest.mark.parametrize(
-    ("predictor", "acquisition"),
-    [pytest.param(*pair, marks=[] if pair in QUICKEST else pytest.mark.slow) for pair in PAIRS],
-)
+@pytest.mark.each_once
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+@pytest.mark.parametrize("predictor", LEARNING)
 def test_every_predictor_and_acquisition_learns_what_is_good(predictor: str, acquisition: str) -> None:
     controller = create("bo", Problem(SPACE), predictor=predictor, acquisition=acquisition, startup=8)
     values = [solved(a) for a in searched(controller, 20)]

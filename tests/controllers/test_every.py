@@ -60,6 +60,7 @@ def _pair(name: str, which: str) -> Any:
     return pytest.param(name, which, marks=pytest.mark.slow if slow else ())
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize(
     ("name", "which"), [_pair(n, which) for n in NAMES for which in (LISTED if n in SUPERNETS else SPACES)]
 )
@@ -85,13 +86,9 @@ def test_different_seeds_differ(name: str) -> None:
     assert make(name, space, 5).ask(4) != make(name, space, 6).ask(4)
 
 
-QUICKEST = [("Conditional", 3), ("Tiny", 1), ("Cell", 3)]
-OTHERS = [("Conditional", 1), ("Tiny", 3), ("Cell", 1)]
-
-
-@pytest.mark.parametrize(
-    ("which", "size"), [*QUICKEST, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in OTHERS)]
-)
+@pytest.mark.each_once
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("which", ["Conditional", "Tiny", "Cell"])
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str, which: str, size: int) -> None:
     space = space_for(name, which)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import product
 from statistics import fmean
 from typing import Any
 
@@ -93,15 +92,11 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 # every controller
 
 
-QUICKEST = [("Conditional", 3, LEARNED), ("Cell", 3, SUM), ("Tiny", 1, SUM)]
-"""Each space, size and kind once; all of their combinations are slow."""
-COMBINED = product(["Conditional", "Tiny", "Cell"], [1, 3], [SUM, LEARNED])
-
-
+@pytest.mark.each_once
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize(
-    ("which", "size", "kind"), [pytest.param(*c, marks=[] if c in QUICKEST else pytest.mark.slow) for c in COMBINED]
-)
+@pytest.mark.parametrize("kind", [SUM, LEARNED])
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("which", ["Conditional", "Tiny", "Cell"])
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str, which: str, size: int, kind: str) -> None:
     space, batches, splits = space_for(name, which), 12, (1, 5, 7)

@@ -42,6 +42,7 @@ def close(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
     return all(np.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("warp", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns_what_there_is_to_learn(name: str, warp: bool) -> None:
@@ -81,6 +82,7 @@ def test_descriptions_of_one_network_are_one(name: str) -> None:
     assert close(described, fitted(name).predict([SPACE.canonical(a) for a in raw]))
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("warp", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 def test_little_and_constant_data_give_finite_numbers(name: str, warp: bool) -> None:
@@ -106,6 +108,7 @@ def test_what_cannot_be_learned_is_refused(name: str, warp: bool) -> None:
         made.fit([], np.zeros(0))
 
 
+@pytest.mark.each_once
 @pytest.mark.skipif(not TABLE.is_file(), reason="needs the table of NAS-Bench-Graph in NAS_DATA")
 @pytest.mark.parametrize("warp", [False, True])
 @pytest.mark.parametrize("data", ["cora", "citeseer", "arxiv"])

@@ -99,6 +99,7 @@ def scope(of: type[Any]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.each_once
 @SPACES
 @pytest.mark.parametrize("seed", range(12))
 def test_laws_of_a_space(space: Space[Any], seed: int) -> None:

@@ -75,6 +75,7 @@ def widths(name: str) -> list[tuple[int, int]]:
     return [(8, 8)] if name == "aggregate" else [(5, 8), (8, 8), (12, 4)]
 
 
+@pytest.mark.each_once
 @EDGES
 @EVERY
 def test_shapes_and_gradients(name: str, settings: dict[str, Any], edges: str) -> None:

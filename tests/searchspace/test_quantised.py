@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch_geometric.nn import GATConv, GCNConv, SAGEConv, TransformerConv
 
@@ -62,6 +62,10 @@ def test_what_names_say() -> None:
 
 @given(st.sampled_from(KINDS), VALUES)
 def test_rounding_again_changes_nothing(format: str, x: torch.Tensor) -> None:
+    """But where zero lies half-way between two codes of an affine grid: there an end of the grid may be unused."""
+    if format.startswith("affine"):
+        _, zero, step = Quantiser(format, moving=False).coded(x)
+        assume(bool(((-x.clamp(max=0).min() / step - zero).abs() < 0.499).all()))
     once = rounded(format, x)
     torch.testing.assert_close(rounded(format, once), once, rtol=1e-5, atol=1e-6)
 
@@ -260,6 +264,7 @@ def test_messages_and_coefficients_are_rounded(name: str) -> None:
     assert torch.equal(out["float", "affine2"], out["float", "float"]) == (not has_coefficients)
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("weights", [*KINDS, "int4-channel", "affine4-channel", "ternary-channel", "binary-channel"])
 @pytest.mark.parametrize("name", NAMES)
 def test_packed_weights_predict_the_same(name: str, weights: str) -> None:

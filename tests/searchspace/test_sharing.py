@@ -49,6 +49,7 @@ def common(a: Any, b: Any, task: Task = NODE) -> set[str]:
     return {part.names[0].split(".")[0] for part in parts(a, task) if part.key in keys}
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("name", SPACES.names())

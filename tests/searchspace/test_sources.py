@@ -51,6 +51,7 @@ def imported(text: str) -> set[str]:
     return found
 
 
+@pytest.mark.each_once
 @EVERY
 def test_source_imports_torch_only_and_is_the_same_text_each_time(name: str, task: Task) -> None:
     for a in sampled(name, task, 20):
@@ -60,6 +61,7 @@ def test_source_imports_torch_only_and_is_the_same_text_each_time(name: str, tas
         assert "AttentionConv" not in text or text.count("class AttentionConv") == 1
 
 
+@pytest.mark.each_once
 @EVERY
 def test_relabelled_nodes(name: str, task: Task) -> None:
     """Other numbers for the nodes, another order of the edges, and the other node of a pair first."""
@@ -95,6 +97,7 @@ def test_the_source_reads_what_its_operators_hear_of(name: str, task: Task) -> N
         assert ("edge_attr" in body) == (task.edge_features > 0 and any(row.attributed for row in rows))
 
 
+@pytest.mark.each_once
 @EVERY
 def test_a_network_trains_on_a_graph_without_edges(name: str, task: Task) -> None:
     a = sampled(name, task, 1)[0]

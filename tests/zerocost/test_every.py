@@ -51,6 +51,7 @@ def alike(name: str, got: list[float | str], wanted: list[float | str]) -> None:
         assert one == other or one == pytest.approx(other, rel=rounding, abs=1e-6)
 
 
+@pytest.mark.each_once
 @EVERY
 @EACH
 def test_a_finite_number_or_a_reason(name, level, target):
@@ -63,6 +64,7 @@ def test_a_finite_number_or_a_reason(name, level, target):
         assert len(set(numbers)) > 1
 
 
+@pytest.mark.each_once
 @SOME
 @EACH
 def test_nothing_is_touched_and_the_score_comes_again(name, level, target):
@@ -92,6 +94,7 @@ def test_nothing_is_touched_and_the_score_comes_again(name, level, target):
     torch.testing.assert_close(tensors, before, rtol=0, atol=0, equal_nan=True)
 
 
+@pytest.mark.each_once
 @SOME
 @EACH
 def test_other_numbers_for_the_nodes_change_nothing(name, level, target):
@@ -99,6 +102,7 @@ def test_other_numbers_for_the_nodes_change_nothing(name, level, target):
     alike(name, scores(name, renumbered(task)), scores(name, task))
 
 
+@pytest.mark.each_once
 @SOME
 @EACH
 def test_prepared_tensors_change_nothing(name, level, target):
@@ -110,6 +114,7 @@ def test_prepared_tensors_change_nothing(name, level, target):
     alike(name, got, scores(name, task))
 
 
+@pytest.mark.each_once
 @SOME
 @EACH
 def test_only_the_labels_that_it_says_are_read(name, level, target):

@@ -39,6 +39,7 @@ def network(space: str, task: Task, seed: int = 0) -> torch.nn.Module:
             return made
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", PROXIES.names())
 def test_every_proxy_scores_them(name: str, level: str) -> None:

@@ -44,6 +44,7 @@ def hot(size: int, i: int) -> torch.Tensor:
     return torch.nn.functional.one_hot(torch.tensor(i), size).float()
 
 
+@pytest.mark.each_once
 @pytest.mark.usefixtures("_not_normalised")
 @pytest.mark.parametrize(("concat", "edges"), [(True, False), (False, False), (False, True)])
 @pytest.mark.parametrize("attention", ATTENTIONS)

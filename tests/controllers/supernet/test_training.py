@@ -70,6 +70,7 @@ def test_a_high_price_makes_it_small(level: str, sampled: bool) -> None:
     assert probability(made, "hidden", 16, 1) > 0.5
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("space", [pytest.param("agnn", marks=pytest.mark.slow), "lpgnas"])
 def test_every_kind_of_task_trains_and_derives(space: str, kind: str) -> None:

@@ -129,6 +129,7 @@ def test_every_operator_is_lowered(variant):
                 assert "forward" in vars(layer)
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_losses_are_those_of_the_plain_module(variant, kind):
@@ -139,6 +140,7 @@ def test_losses_are_those_of_the_plain_module(variant, kind):
     assert plain[0] != plain[-1]
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("what", ["weights", "features", "both"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_losses_along_edges_that_carry_something(variant, what):
@@ -223,6 +225,7 @@ def collated(kind: str) -> Task:
     return Task("made", "graph", "multiclass", features, 3, "accuracy", "", kind, train=train, valid=valid, test=valid)
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("kind", ["dense", "narrow", "carrying"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_mini_batches_of_graphs(variant, kind):

@@ -31,6 +31,7 @@ def trained(text: str, task: Task, seed: int = 0) -> Trained:
         return train(model, ready, recipe, [task.metric], seed=seed, scores=Scoring(predict))
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", SPACES.names())
 def test_a_training_of_every_space(name: str, kind: str) -> None:

@@ -77,6 +77,7 @@ def alike(got: torch.Tensor, wanted: torch.Tensor) -> None:
     assert apart.float().mean() <= 0.1
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("kind", ["sparse", "dense"])
 @pytest.mark.parametrize("name", OPERATORS)

@@ -29,6 +29,7 @@ MADE += [(name, level, False) for name in NAMES for level in LEVELS if (name, le
 SLOW = [(name, level, True) for name, level, program in MADE if not program]
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("name", "level", "program"), [*MADE, *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW)]

@@ -13,6 +13,7 @@ from nas.controllers.random_search import RandomSearch
 from nas.controllers.registry import CONTROLLERS
 from nas.searchspace.errors import RunError
 from nas.study import search as searching
+from tests.combinations import mostly_slow
 from tests.controllers.spaces import QUICK, with_formats
 from tests.nas.toys import Messy, Wide, architecture, choice, graph, search, told
 
@@ -59,7 +60,7 @@ def test_whichever_budget_is_spent_first(monkeypatch):
     assert 1 <= len(search(name="time", trials=20, seconds=50).records) < 20
 
 
-@pytest.mark.parametrize("controller", CONTROLLERS.names())
+@pytest.mark.parametrize("controller", mostly_slow(CONTROLLERS.names(), ["random", "evolution", "tpe", "agnn"]))
 def test_the_end_of_a_space(controller, monkeypatch):
     monkeypatch.setattr(searching, "IN_A_ROW", 4)
     space = with_formats(controller, Messy)

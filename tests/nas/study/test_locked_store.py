@@ -46,6 +46,7 @@ class Locks(Silent):
             self.locked = time.monotonic()
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("seconds", [1, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", LOCKS)
 def test_the_search_waits_and_loses_nothing(tmp_path, kind, seconds):

@@ -89,6 +89,7 @@ def test_a_search_may_train_nothing_at_all() -> None:
     assert both.pareto
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("stop", [1, 4, 6, 7])
 @pytest.mark.parametrize("more", [{}, {"screen": "params", "pool": 2, "controller": "evolution"}], ids=["", "screened"])
 def test_resumed_equals_uninterrupted(stop: int, more: dict[str, Any]) -> None:

@@ -12,10 +12,12 @@ from nas.controllers.registry import CONTROLLERS
 from nas.evaluation.executors import InProcess
 from nas.searchspace.errors import BadInput
 from nas.study import search as searching
+from tests.combinations import mostly_slow
 from tests.controllers.spaces import QUICK, with_formats
 from tests.nas.toys import Messy, StopAfter, Toy, graph, search, told
 
 NAMES = CONTROLLERS.names()
+SEVERAL = [name for name in NAMES if CONTROLLERS.load(name).multi_objective]
 DATA = graph()
 
 
@@ -44,7 +46,7 @@ def test_resumed_equals_uninterrupted(controller):
         assert told(resumed.records) == told(whole.records)
 
 
-@pytest.mark.parametrize("controller", NAMES)
+@pytest.mark.parametrize("controller", mostly_slow(NAMES, ["random", "evolution", "bo", "nsga2"]))
 def test_resumed_equals_uninterrupted_to_the_end_of_a_space(controller):
     """Messy has networks that cannot be trained or have two descriptions, and ten in all, fewer than the budget."""
     space = with_formats(controller, Messy)
@@ -79,7 +81,7 @@ def test_stopped_in_the_middle_of_a_training(controller, monkeypatch):
     assert not list((resumed.path / "weights").glob("*running*"))
 
 
-@pytest.mark.parametrize("controller", [name for name in NAMES if CONTROLLERS.load(name).multi_objective])
+@pytest.mark.parametrize("controller", mostly_slow(SEVERAL, ["random", "nsga2", "bo"]))
 def test_resumed_equals_uninterrupted_with_two_objectives(controller):
     more = {"trials": 8, "objectives": ("accuracy", "-params")}
     whole = run("whole", controller, **more)

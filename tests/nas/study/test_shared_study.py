@@ -152,6 +152,7 @@ def test_half_a_line_in_a_shared_journal_is_cut_by_whoever_writes_next(tmp_path)
 # whole searches
 
 
+@pytest.mark.each_once
 @forks
 @pytest.mark.parametrize("controller", ["evolution", pytest.param("grid", marks=pytest.mark.slow)])
 def test_two_processes_share_one_budget(where, controller, monkeypatch):

@@ -137,7 +137,9 @@ def test_failed_trials_lend_nothing():
     assert kept(result.path) == {f"{number}.safetensors" for number in lenders(result)}
 
 
-@pytest.mark.parametrize(("sharing", "controller"), [("homogeneous", "evolution"), ("all", "random")])
+@pytest.mark.parametrize(
+    ("sharing", "controller"), [("homogeneous", "evolution"), pytest.param("all", "random", marks=pytest.mark.slow)]
+)
 def test_resumed_equals_uninterrupted(sharing, controller):
     """Stopped in the search, at its last trial, and in the training of the best."""
     options = {"population": 4, "sample": 2} if controller == "evolution" else {}

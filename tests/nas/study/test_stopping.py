@@ -102,13 +102,9 @@ def test_of_an_error_the_small_ones_go_on(soon):
         assert record.trial.metrics["valid_mae"] > {r.epoch: r.least for r in past}[record.trial.stopped]
 
 
-RESUMED = [("random", "hyperband"), ("evolution", "halving"), ("tpe", "hyperband")]
-OTHERS = [("random", "halving"), ("evolution", "hyperband"), ("tpe", "halving")]
-
-
-@pytest.mark.parametrize(
-    ("controller", "fidelity"), [*RESUMED, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in OTHERS)]
-)
+@pytest.mark.each_once
+@pytest.mark.parametrize("fidelity", ["halving", "hyperband"])
+@pytest.mark.parametrize("controller", ["random", "evolution", "tpe"])
 def test_resumed_equals_uninterrupted(soon, controller, fidelity):
     more = {"controller": controller, "fidelity": fidelity}
     uninterrupted = run("whole", **more)

@@ -111,6 +111,7 @@ def test_the_graphs_that_are_chosen_lie_side_by_side(prepared):
         assert pairs(nodes, mine) == pairs(torch.arange(len(batch.x)), edges[:, batch.batch[edges[0]] == graph])
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("rows", [1, 7, 30])
 @pytest.mark.parametrize("name", ["gcn", "gin", "cheb", "attention"])
 def test_small_passes_give_the_same_score(name, rows, monkeypatch):

@@ -84,6 +84,7 @@ def both_agree(architecture: Any, task: Task) -> None:
         agree(model, ready, wanted, SINGLE)
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize(("norm", "activation"), AROUND)
 @pytest.mark.parametrize("name", OPERATORS)
 def test_every_operator_with_every_normalisation(name, norm, activation):
@@ -111,6 +112,7 @@ def test_every_setting_along_edges_that_carry_something(name):
     both_agree(Stack(operator, norm, activation, **settings), carrying(node("multilabel")))
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("words", [True, False])
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("name", ["gcn", "gat", "aggregate", "attention"])
@@ -128,6 +130,7 @@ def test_every_readout(name, readout):
     both_agree(architecture, graphs())
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("kind", TASKS)
 @pytest.mark.parametrize("space", [name for name in SPACES.names() if name not in ROUNDED])
 def test_random_networks_of_every_space(space, kind):

@@ -41,6 +41,7 @@ def farthest(model: torch.nn.Module) -> int:
     return heard
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_operator(name, layers):
