@@ -7,7 +7,7 @@ of three seeds). Every architecture is scored by every proxy, once, with fresh w
 gets a row for each and an interrupted run goes on. ``correlation.csv`` is made of it: Spearman's correlation with
 validation quality (what a search selects by) and with test quality, Kendall's, the share of the best tenth that is
 found, each with a 95 % bootstrap interval over architectures, and the cost as a share of full training (processor
-time of one thread, both).
+time of one thread, both; not said where a GPU did all trainings).
 
 Combinations are sums of ranks, except ``learned``: a random forest over the encoding and all proxies but the short
 training, and ``learned + short`` with it, both as predictions for architectures that the forest has not seen (ten
@@ -58,6 +58,8 @@ COMBINED = {
     "short + ntk-condition": (SHORT, "ntk-condition"),
 }
 """Sums of ranks; a minus turns one round."""
+LEAST = 20
+"""Fewer architectures say nothing of a ranking."""
 
 
 def main() -> None:
@@ -133,6 +135,8 @@ def summarise() -> None:
     for (space, data), by_proxy in scored.items():
         known = truth(space, data)
         numbers = [n for n in sorted(known) if all(n in of for of in by_proxy.values())]
+        if len(numbers) < LEAST:
+            continue
         valid, test = (np.array([known[n][split] for n in numbers]) for split in ("valid", "test"))
         spent = [known[n]["cpu"] for n in numbers if known[n]["cpu"] == known[n]["cpu"]]
         cost = np.mean(spent) if spent else np.nan
@@ -149,7 +153,7 @@ def summarise() -> None:
         for name, ranking in values.items():
             about: dict[str, Any] = {"space": space, "data": data, "proxy": name, "architectures": len(numbers)}
             made.append(about | _row(ranking, valid, test))
-            made[-1] |= {"cpu_ms": round(1e3 * seconds[name], 1), "share_of_training": round(seconds[name] / cost, 3)}
+            made[-1] |= {"cpu_ms": round(1e3 * seconds[name], 1), "share_of_training": round(seconds[name] / cost, 3) if spent else None}
     if made:
         with TABLE.open("w", newline="") as out:
             writer = csv.DictWriter(out, fieldnames=[*made[0], *origin()])
@@ -196,9 +200,11 @@ def _show(made: list[dict[str, Any]]) -> None:
         for proxy in dict.fromkeys(row["proxy"] for row in mine):
             by = {row["data"]: row for row in mine if row["proxy"] == proxy}
             of = [by[d]["spearman_valid"] for d in data]
-            test, share = (np.nanmean([by[d][key] for d in data]) for key in ("spearman_test", "share_of_training"))
+            test = np.mean([by[d]["spearman_test"] for d in data])
+            shares = [by[d]["share_of_training"] for d in data if by[d]["share_of_training"] is not None]
             cells = "".join(f"{v:10.2f}" for v in of)
-            print(f"{proxy:24s}{cells}{np.mean(of):10.2f}{test:9.2f}{share:19.3f}")
+            share = f"{np.mean(shares):19.3f}" if shares else f"{'-':>19s}"
+            print(f"{proxy:24s}{cells}{np.mean(of):10.2f}{test:9.2f}{share}")
 
 
 if __name__ == "__main__":
