@@ -58,6 +58,7 @@ def test_trainings_and_scores_are_those_of_a_search_and_of_a_ranking():
     assert all(row.metrics["valid_accuracy"] == trained[row.architecture] for row in found.rows)
 
 
+@pytest.mark.slow
 def test_equal_seeds_equal_numbers():
     assert numbers(correlate(name="a")) == numbers(correlate(name="b"))
     assert numbers(correlate(name="c", seed=1)) != numbers(correlate(name="a"))

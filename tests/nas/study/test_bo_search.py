@@ -16,6 +16,7 @@ from nas.searchspace.errors import BadInput
 from nas.study import screening
 from nas.study.folder import runs_root
 from nas.training import job as whole_job
+from tests.combinations import mostly_slow
 from tests.nas.toys import Messy, StopAfter, Toy, graph, graphs, search
 from tests.nas.toys import told as all_told
 
@@ -44,7 +45,10 @@ def test_every_trial_keeps_the_score_of_its_network() -> None:
         assert metrics["valid_accuracy"] == record.trial.values[0]
 
 
-@pytest.mark.parametrize("options", [{}, {"scores": "synflow, params"}, {"predictor": "forest"}, {"scores": ""}])
+OPTIONS: list[dict[str, Any]] = [{"scores": "synflow, params"}, {}, {"predictor": "forest"}, {"scores": ""}]
+
+
+@pytest.mark.parametrize("options", mostly_slow(OPTIONS, OPTIONS[:1]))
 def test_resumed_equals_uninterrupted(options: dict[str, Any]) -> None:
     whole = found("whole", options=options)
     found("less", options=options, trials=4)
