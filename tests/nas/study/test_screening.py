@@ -23,6 +23,7 @@ from nas.study.plan import make_plan
 from nas.study.records import searched
 from nas.training import job as whole_job
 from nas.zerocost.registry import PROXIES
+from tests.combinations import mostly_slow
 from tests.nas.toys import Messy, StopAfter, Toy, Wide, graph, numbers, search
 
 DATA = graph()
@@ -59,11 +60,10 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 QUICK = {"evolution": {"population": 3, "sample": 2}, "local-search": {"starts": 2}, "tpe": {"startup": 3}}
 
 
-def slow(*names: str) -> list[Any]:
-    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+CONTROLLERS = ["random", "evolution", "tpe", "local-search", "nsga2", "agnn"]
 
 
-@pytest.mark.parametrize("controller", ["random", "evolution", "tpe", *slow("local-search", "nsga2", "agnn")])
+@pytest.mark.parametrize("controller", mostly_slow(CONTROLLERS, CONTROLLERS[:3]))
 def test_resumed_equals_uninterrupted(controller: str) -> None:
     more = {"controller": controller, "controller_options": QUICK.get(controller, {})}
     whole = screened("whole", **more)
@@ -74,7 +74,7 @@ def test_resumed_equals_uninterrupted(controller: str) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("controller", ["evolution", *slow("random", "tpe")])
+@pytest.mark.parametrize("controller", mostly_slow(CONTROLLERS[:3], ["evolution"]))
 def test_a_learned_screen_goes_on_as_it_would_have(controller: str) -> None:
     more = {"controller": controller, "controller_options": QUICK.get(controller, {}), "screen": "auto", "trials": 11}
     more |= {"objectives": ("-params",)}  # which can be learned
