@@ -69,8 +69,9 @@ def split(model: torch.nn.Module, task: Task) -> str | None:
 
 def _by_union(model: torch.nn.Module, passes: Iterable[Samples], target: Target) -> float:
     total: dict[object, Tensor] = {}
-    for some in passes:
-        for use, delta in uses(model, some, lambda out, s: losses(out, s.y, target)):
+    every = (found for some in passes for found in uses(model, some, lambda out, s: losses(out, s.y, target)))
+    for found in every:
+        for use, delta in found:
             signs = use.signs(delta)
             total[use.parameter] = total[use.parameter] + signs if use.parameter in total else signs
     return sum(signs.abs().sum().item() for signs in total.values())

@@ -82,14 +82,16 @@ def _by_union(
     """For each parameter the gradients of the items, ``[some, numbers]`` each."""
     found: dict[object, list[Tensor]] = {}
     count = 0
-    for some in (each for of in items for each in unions(model, task, of)):
-        for use, delta in uses(model, some, lambda out, _: out @ direction.to(out)):
+    passes = (each for of in items for each in unions(model, task, of))
+    each = ((some.apart, of) for some in passes for of in uses(model, some, lambda out, _: out @ direction.to(out)))
+    for apart, taken in each:
+        for use, delta in taken:
             if not biases and not isinstance(use, Linear):
                 continue
             gradients = use.jacobian(delta, NUMBERS)
             before = found.setdefault(use.parameter, [gradients.new_zeros(count, gradients.size(1))] if count else [])
             before.append(gradients)
-        count += len(some)
+        count += apart
         for of in found.values():  # a parameter without a part in these items
             if missing := count - sum(map(len, of)):
                 of.append(of[0].new_zeros(missing, of[0].size(1)))

@@ -157,7 +157,7 @@ def cheap(space: Space[Any], task: Task, pool: int) -> tuple[str, ...]:
 def _rows(task: Task, far: int) -> float:
     """About how many rows the ego-networks of the kernel's items have, going by the first of them."""
     first = next(samples(task, LABELLED, far, prepared=False))
-    return len(first.node) / len(first) * sum(len(where) for _, where in LABELLED.of(task))
+    return len(first.node) / first.apart * sum(len(where) for _, where in LABELLED.of(task))
 
 
 def _hops(text: str) -> int | None:

@@ -233,7 +233,7 @@ def refusal(model: nn.Module, x: Tensor, y: Tensor) -> str | None:
     items = torch.arange(len(x))
     some = Samples((x,), y, None, items, items.new_empty(2, 0))
     try:
-        uses(model, some, lambda out, s: losses(out, s.y, "multiclass"))
+        list(uses(model, some, lambda out, s: losses(out, s.y, "multiclass")))
     except CannotSplitError as why:
         return str(why)
     return None

@@ -5,12 +5,15 @@ side as one graph without links between them, give every node's gradients apart 
 A pair of nodes depends on the neighbourhoods of both, which are one graph. On graph-level tasks the graphs are that
 already. The union depends on the data, the items and L, not on the
 architecture: it is built once, kept with the batch (``Batch.kept``), and travels with it to other processes.
+
+Where neighbourhoods are most of a large graph, copies of it would be no cheaper than the graph itself: then the items
+hear of the same rows, in one forward pass, and each takes a backward pass of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +27,10 @@ ROWS = 20_000
 """Rows of one pass; more samples than fit are taken in several passes, which bounds the memory."""
 KEPT = 200_000
 """Rows that are kept for the next architecture; larger unions are built each time."""
+MOST = 0.5
+"""Neighbourhoods with a larger part of the graph than this, and too large to be kept, are not copied."""
+ASKED = 8
+"""Items whose neighbourhoods say how large all of them are."""
 CARRIED = ("edge_weight", "edge_attr")
 """What a batch may have of its edges."""
 
@@ -38,6 +45,7 @@ class Samples:
         scored: ``[samples]``, the row of the output that belongs to each; None where the rows are the samples.
         node: ``[rows of x]`` int64, the sample that each row belongs to, ascending.
         edge_index: ``[2, edges]``, sorted by target; those of prepared tensors are fewer.
+        shared: whether all samples hear of the same rows, which are those of the graph. Then ``node`` is 0 everywhere.
     """
 
     arguments: tuple[Tensor, ...]
@@ -45,9 +53,15 @@ class Samples:
     scored: Tensor | None
     node: Tensor
     edge_index: Tensor
+    shared: bool = False
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def apart(self) -> int:
+        """Samples that one backward pass tells apart."""
+        return 1 if self.shared else len(self)
 
     @cached_property
     def graph(self) -> Any:
@@ -58,7 +72,7 @@ class Samples:
     def grouped(self) -> tuple[Tensor, Tensor, Tensor]:
         """Sparse features summed by sample, see ``SparseFeatures.grouped``."""
         x: Any = self.arguments[0]
-        found: tuple[Tensor, Tensor, Tensor] = x.grouped(self.node, len(self))
+        found: tuple[Tensor, Tensor, Tensor] = x.grouped(self.node, self.apart)
         return found
 
 
@@ -90,6 +104,10 @@ def samples(task: Task, items: Items, hops: int, prepared: bool) -> Iterator[Sam
         if key in batch.kept:
             yield from batch.kept[key]
             continue
+        if _is_most(task, batch, where, hops):
+            batch.kept[key] = [_shared(task, batch, where)]
+            yield from batch.kept[key]
+            continue
         made, rows = list[Samples](), 0
         for one in _passes(task, batch, where, hops, prepared):
             rows += len(one.node)
@@ -98,6 +116,27 @@ def samples(task: Task, items: Items, hops: int, prepared: bool) -> Iterator[Sam
             yield one
         if rows <= KEPT:
             batch.kept[key] = made
+
+
+def _is_most(task: Task, batch: Batch, where: Tensor, hops: int) -> bool:
+    """Whether the items hear of most of a graph that is too large for a copy each."""
+    if task.level == "graph" or len(where) * len(batch.x) <= KEPT:
+        return False
+    key = "most", hops
+    if key not in batch.kept:
+        some = _targets(batch, where)[..., :ASKED]
+        heard = _heard(_links(batch)[0], _centres(some, len(batch.x)), len(batch.x), hops)[0]
+        batch.kept[key] = len(heard) > MOST * len(batch.x) * some.size(-1)
+    return bool(batch.kept[key])
+
+
+def _shared(task: Task, batch: Batch, where: Tensor) -> Samples:
+    targets = _targets(batch, where)
+    of = batch if task.level == "node" else replace(batch, edge_label_index=targets)
+    scored = targets if task.level == "node" else None
+    everyone = torch.zeros(len(batch.x), dtype=torch.int64, device=where.device)
+    edges = batch.edge_index.as_subclass(Tensor)
+    return Samples(of.arguments(task.inputs), batch.y[where], scored, everyone, edges, shared=True)
 
 
 def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) -> Iterator[Samples]:
@@ -143,14 +182,16 @@ def _parts(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) -
     if task.level == "graph":
         yield from _graphs(batch, where)
         return
-    nodes = len(batch.x)
-    if batch.edge_label_index is not None:
-        targets = batch.edge_label_index[:, where]
-    else:
-        targets = where if batch.index is None else batch.index[where]
-    links = _links(batch)
-    for some in torch.split(targets, max(1, ROWS // nodes), dim=-1):
+    nodes, links = len(batch.x), _links(batch)
+    for some in torch.split(_targets(batch, where), max(1, ROWS // nodes), dim=-1):
         yield _egos(links, some, nodes, hops, ring=not prepared)
+
+
+def _targets(batch: Batch, where: Tensor) -> Tensor:
+    """The node of each item, ``[items]``, or the two of each pair, ``[2, items]``."""
+    if batch.edge_label_index is not None:
+        return batch.edge_label_index[:, where]
+    return where if batch.index is None else batch.index[where]
 
 
 End = tuple[Tensor, Tensor, Tensor]
@@ -185,14 +226,8 @@ def _beside(keys: Tensor, links: End, nodes: int) -> tuple[Tensor, Tensor, Tenso
 def _egos(links: Links, targets: Tensor, nodes: int, hops: int, ring: bool) -> _Part:
     """The ``hops``-hop neighbourhoods of the targets, ``[items]``, or of the two of each item, ``[2, items]``."""
     into, out_of = links
-    centre = torch.arange(targets.size(-1), device=targets.device) * nodes + targets
-    found = frontier = torch.unique(centre)
-    inner = found[:0]
-    for _ in range(hops):
-        inner = found
-        _, heard, _ = _beside(frontier, into, nodes)
-        frontier = _without(torch.unique(heard), found)
-        found = torch.cat([found, frontier]).sort().values
+    centre = _centres(targets, nodes)
+    found, inner = _heard(into, centre, nodes, hops)
     to, of, number = _beside(found if ring else inner, into, nodes)
     if ring:
         core = found
@@ -206,6 +241,23 @@ def _egos(links: Links, targets: Tensor, nodes: int, hops: int, ring: bool) -> _
     sample = found.div(nodes, rounding_mode="floor")
     scored = torch.searchsorted(found, centre)
     return _Part(found.remainder(nodes), sample, _among(found, inner), edge_index, number[order], scored)
+
+
+def _centres(targets: Tensor, nodes: int) -> Tensor:
+    """Keys, see ``_beside``."""
+    return torch.arange(targets.size(-1), device=targets.device) * nodes + targets
+
+
+def _heard(into: End, centre: Tensor, nodes: int, hops: int) -> tuple[Tensor, Tensor]:
+    """The sorted keys of what is within so many hops, and of what is within one less."""
+    found = frontier = torch.unique(centre)
+    inner = found[:0]
+    for _ in range(hops):
+        inner = found
+        _, heard, _ = _beside(frontier, into, nodes)
+        frontier = _without(torch.unique(heard), found)
+        found = torch.cat([found, frontier]).sort().values
+    return found, inner
 
 
 def _among(keys: Tensor, known: Tensor) -> Tensor:

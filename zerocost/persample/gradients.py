@@ -1,6 +1,7 @@
 """The gradients of every sample apart, from one forward and one backward pass.
 
-The samples lie side by side without links between them (``nas.zerocost.persample.egonets``), so each row of an
+The samples lie side by side without links between them (``nas.zerocost.persample.egonets``, which also says where they
+do not), so each row of an
 activation belongs to one sample, and the gradient of sample i by a linear map is X_i^T delta_i: its input rows times
 the gradients of its output rows. A mode listens for the calls that use a parameter; whatever such a call is, it is
 known how its gradient follows from the rows, or the network is refused and ``by_item`` takes the slow way: a backward
@@ -29,10 +30,11 @@ PerSample = Callable[[Tensor, Samples], Tensor]
 """From the outputs of the samples, ``[samples, outputs]``, to ``[samples]``: what is differentiated."""
 
 
-def uses(model: torch.nn.Module, samples: Samples, scalar: PerSample) -> list[tuple[Use, Tensor]]:
+def uses(model: torch.nn.Module, samples: Samples, scalar: PerSample) -> Iterator[list[tuple[Use, Tensor]]]:
     """Every use of a parameter and the gradient of what it returned, of the sum of ``scalar`` over the samples.
 
-    Uses whose output has no effect are left out. The model is in inference mode.
+    Of samples that share their rows, of one after the other. Uses whose output has no effect are left out. The model is
+    in inference mode.
 
     Raises:
         CannotSplitError: if a parameter is used in a way that is not covered, or more than once.
@@ -42,12 +44,19 @@ def uses(model: torch.nn.Module, samples: Samples, scalar: PerSample) -> list[tu
         with listener:
             out = model(*samples.arguments)
         out = out if samples.scored is None else out[samples.scored]
-        total = scalar(out, samples).sum()
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        edges: list[Any] = [use.edge for use in listener.uses]
-        if not total.requires_grad:
-            return []
-        grads = torch.autograd.grad(total, [*edges, *parameters], allow_unused=True)
+        each = scalar(out, samples)
+        totals = list(each) if samples.shared else [each.sum()]
+    for total in totals:
+        yield _found(model, listener, total, again=samples.shared)
+
+
+def _found(model: torch.nn.Module, listener: Listener, total: Tensor, again: bool) -> list[tuple[Use, Tensor]]:
+    """Of one backward pass; ``again`` where another one follows."""
+    if not total.requires_grad:
+        return []
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    edges: list[Any] = [use.edge for use in listener.uses]
+    grads = torch.autograd.grad(total, [*edges, *parameters], retain_graph=again, allow_unused=True)
     if missed := [p for p, g in zip(parameters, grads[len(edges) :], strict=True) if g is not None]:
         raise CannotSplitError(f"{listener.name(missed[0])} is used in a way that is not covered")
     trained = [number for number, p in enumerate(model.parameters()) if p.requires_grad]

@@ -23,6 +23,8 @@ def owner_of(out: Tensor, samples: Samples, heads: int | None = None) -> Tensor:
     count = out.size(0)
     if out.dim() == 3 and count == 1:  # a stack of one
         count = out.size(1)
+    if samples.shared:
+        return samples.node.new_zeros(count)
     if samples.graph is None:
         found = [make(samples) for rows, make in _ROWS if rows(samples) == count]
     else:

@@ -28,7 +28,7 @@ class Use:
     Attributes:
         parameter: number of the parameter, and which part of it.
         edge: where the gradient of what the call returned, ``delta``, passes by, whatever is done to it in place later.
-        owner: ``[rows]``, the sample of each row of it; ``len(samples)`` marks rows of none.
+        owner: ``[rows]``, the sample of each row of it; ``samples.apart`` marks rows of none.
         samples: all of them.
     """
 
@@ -78,10 +78,10 @@ class Linear(Use):
             delta = delta @ _directions(delta, max(1, most // self.x.size(1)))
         if hasattr(self.x, "grouped"):
             matrix, feature, sample = self.samples.grouped
-            made = delta.new_zeros(len(self.samples), self.x.size(1), delta.size(1))
+            made = delta.new_zeros(self.samples.apart, self.x.size(1), delta.size(1))
             made[sample, feature] = torch.sparse.mm(matrix, delta)
             return made.flatten(1)
-        made = delta.new_zeros(len(self.samples), self.x.size(1), delta.size(1))
+        made = delta.new_zeros(self.samples.apart, self.x.size(1), delta.size(1))
         for place, (x, d) in enumerate(self._by_sample(delta)):
             torch.mm(x.t(), d, out=made[place])
         return made.flatten(1)
@@ -95,7 +95,7 @@ class Linear(Use):
         if bool((self.owner.diff() < 0).any()):  # self-loops behind all other edges
             rows = rows[self.owner.index_select(0, rows).argsort(stable=True)]
         x, delta = self.x.index_select(0, rows), delta.index_select(0, rows)
-        numbers = torch.arange(len(self.samples) + 1, device=delta.device)
+        numbers = torch.arange(self.samples.apart + 1, device=delta.device)
         ends = torch.searchsorted(self.owner.index_select(0, rows), numbers).tolist()
         for begin, end in pairwise(ends):
             yield x[begin:end], delta[begin:end]
@@ -127,7 +127,7 @@ class Elementwise(Use):
             raise CannotSplitError("a parameter has numbers of its own for every row")
         shared = [d for d in range(1, rows.dim()) if aligned[d] == 1 and rows.size(d) > 1]
         rows = rows.sum(shared) if shared else rows
-        return _sums(self.owner, len(self.samples) + 1, rows.reshape(len(rows), -1))[: len(self.samples)]
+        return _sums(self.owner, self.samples.apart + 1, rows.reshape(len(rows), -1))[: self.samples.apart]
 
 
 def _directions(delta: Tensor, number: int) -> Tensor:

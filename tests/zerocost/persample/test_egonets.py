@@ -18,9 +18,11 @@ from nas.searchspace import Batch, Task
 from nas.searchspace.source import load, source
 from nas.zerocost.gradsign import MOST, gradsign
 from nas.zerocost.items import Items
+from nas.zerocost.kernels import ntk_condition, ntk_error
 from nas.zerocost.persample import egonets
 from nas.zerocost.persample.egonets import Samples, samples
 from tests.zerocost.tasks import Stack, graphs, network, node, several
+from tests.zerocost.tasks import pairs as pairs_of_nodes
 
 ITEMS = Items("train")
 HOPS = [0, 1, 2, 3, 6]
@@ -164,6 +166,46 @@ def test_what_is_large_is_not_kept(monkeypatch):
     assert gradsign(model, task) == score
     list(samples(task, Items("train", most=1), 1, False))
     assert any("samples" in key for key in task.train[0].kept)
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("make", [node, several])
+def test_most_of_a_large_graph_is_not_copied(make, prepared, monkeypatch):
+    """The items share its rows where their neighbourhoods are larger than a part of it."""
+    task = prepare(make()) if prepared else make()
+    apart = list(samples(task, ITEMS, 2, prepared))
+    sizes = [len(some.node) / len(some) / len(batch.x) for some, batch in zip(apart, task.train, strict=True)]
+    for most, shared in ((0.0, True), (max(sizes) + 0.3, False)):
+        task = prepare(make()) if prepared else make()
+        monkeypatch.setattr(egonets, "KEPT", 20)
+        monkeypatch.setattr(egonets, "MOST", most)
+        found = list(samples(task, ITEMS, 2, prepared))
+        assert [some.shared for some in found] == [shared] * len(found)
+        if not shared:
+            continue
+        for some, batch, before in zip(found, task.train, apart, strict=True):
+            assert all(a is b for a, b in zip(some.arguments, batch.arguments(task.inputs), strict=True))
+            assert torch.equal(some.y.nan_to_num(), before.y.nan_to_num())
+            targets = torch.arange(len(batch.x)) if batch.index is None else batch.index
+            assert torch.equal(some.scored, targets)
+            assert some.apart == 1
+            assert len(some) == len(batch.y)
+        monkeypatch.setattr(egonets, "_shared", refused)
+        assert list(samples(task, ITEMS, 2, prepared)) == found
+
+
+def test_scores_are_the_same_where_rows_are_shared(monkeypatch):
+    for make in (node, several, pairs_of_nodes):
+        for name in ("gcn", "sage", "gin"):
+            scores = []
+            for most in (2.0, 0.0):
+                task = prepare(make())
+                monkeypatch.setattr(egonets, "KEPT", 0)
+                monkeypatch.setattr(egonets, "MOST", most)
+                model = network(Stack(name, layers=2), task)
+                with lowered(model, 0):
+                    scores.append([gradsign(model, task), ntk_error(model, task), ntk_condition(model, task)])
+            assert scores[0] == pytest.approx(scores[1], rel=1e-3)
 
 
 def test_other_data_begin_with_nothing():

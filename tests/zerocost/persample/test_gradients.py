@@ -18,6 +18,8 @@ from nas.searchspace.operators import OPERATORS
 from nas.searchspace.spaces.registry import SPACES, find
 from nas.zerocost.base import losses
 from nas.zerocost.items import Items
+from nas.zerocost.persample import egonets
+from nas.zerocost.persample.egonets import Samples
 from nas.zerocost.persample.gradients import by_item, one_by_one, unions, uses
 from nas.zerocost.persample.uses import CannotSplitError, Linear, Use
 from tests.zerocost import naive
@@ -49,10 +51,15 @@ def agree(model: torch.nn.Module, task: Task, wanted: naive.Gradients, tolerance
     """Gradients by every number of every parameter; what was not found is zero."""
     names = [name for name, _ in model.named_parameters()]
     largest, first = max(float(g.abs().max()) for g in wanted.values()), 0
+
+    def of_task(out: Tensor, some: Samples) -> Tensor:
+        return losses(out, some.y, task.target)
+
     assert largest > 0
-    for some in unions(model, task, ITEMS):
-        left = {name: g[first : first + len(some)].flatten(1).clone() for name, g in wanted.items()}
-        for use, delta in uses(model, some, lambda out, s: losses(out, s.y, task.target)):
+    every = ((some, of) for some in unions(model, task, ITEMS) for of in uses(model, some, of_task))
+    for some, taken in every:
+        left = {name: g[first : first + some.apart].flatten(1).clone() for name, g in wanted.items()}
+        for use, delta in taken:
             found = use.jacobian(delta)
             assert torch.equal(use.signs(delta).flatten(), found.sign().sum(0))
             number, part = use.parameter
@@ -63,7 +70,7 @@ def agree(model: torch.nn.Module, task: Task, wanted: naive.Gradients, tolerance
             place.zero_()
         for name, rest in left.items():
             assert float(rest.abs().max()) <= tolerance * largest, name
-        first += len(some)
+        first += some.apart
     assert first == len(next(iter(wanted.values())))
 
 
@@ -146,6 +153,19 @@ def test_random_networks_of_every_space(space, kind):
         done += 1
 
 
+@pytest.mark.each_once
+@pytest.mark.parametrize("kind", [name for name, task in TASKS.items() if task.level != "graph"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_items_that_hear_of_all_share_its_rows(name, kind, monkeypatch):
+    """As on a large graph, where copies of it are not made."""
+    monkeypatch.setattr(egonets, "KEPT", 0)
+    monkeypatch.setattr(egonets, "MOST", 0.0)
+    operator, settings = VARIANTS[name]
+    architecture, task = Stack(operator, "batch", "prelu", **settings), replace(TASKS[kind])
+    both_agree(architecture, task)
+    assert all(some.shared for some in unions(network(architecture, task), prepare(task), ITEMS))
+
+
 def test_a_prepared_graph_and_a_plain_network():
     """Either may come without the other."""
     task, architecture = node(words=True), Stack("gcn")
@@ -187,7 +207,7 @@ def test_some_projections_keep_inner_products():
     task = node(nodes=60, items=30)
     model = network(Stack("sage", width=64), task)
     (some,) = unions(model, task, ITEMS)
-    found = uses(model, some, lambda out, s: losses(out, s.y, task.target))
+    (found,) = uses(model, some, lambda out, s: losses(out, s.y, task.target))
     widest, delta = max(found, key=lambda each: each[0].jacobian(each[1]).size(1))
     whole, seen = widest.jacobian(delta), widest.jacobian(delta, 2000)
     assert seen.size(1) <= 2000 < whole.size(1)
@@ -203,4 +223,4 @@ def test_what_cannot_be_split_says_why():
     model.conv1.lin.weight = model.linear1.weight = torch.nn.Parameter(torch.randn(6, 6))
     (some,) = unions(model, task, ITEMS)
     with pytest.raises(CannotSplitError, match="a parameter is used twice"):
-        uses(model, some, lambda out, s: out.sum(1))
+        list(uses(model, some, lambda out, s: out.sum(1)))
