@@ -24,7 +24,9 @@ from nas.predictors.committee import Committee
 from nas.predictors.jax_setup import jax, jnp
 from nas.predictors.perceptron import PERCEPTRON
 
-SCHEDULE = Schedule(steps=250_000, batch=256, rate=2e-5, warmup=1000, decays=False, averaged=0.9999, around=None)
+SCHEDULE = Schedule(
+    steps=250_000, batch=256, rate=2e-5, warmup=1000, decays=False, averaged=0.9999, around=None, mistaken=0.0
+)
 HIDINGS = 16
 """So often each architecture is hidden in noise for its predictor to learn from."""
 

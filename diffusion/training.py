@@ -16,6 +16,9 @@ from nas.predictors.jax_setup import jax, jnp, optax
 
 PORTION = 100
 """Steps of one call of the compiled loop."""
+DECIDED = 1.0
+"""With less noise than this, which architecture it is to be is hardly open: mistakes that are taught there do not change
+how often each is drawn."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,19 @@ class Schedule:
         averaged: share of the average that a step keeps.
         around: mean and deviation of the logarithm of the noise, most of which is neither hopeless nor easy (Karras et
             al., NeurIPS 2022, arXiv 2206.00364, section 5); None draws it evenly.
+        mistaken: share of the rows that are overwritten before they are hidden, where the noise is less than
+            ``DECIDED``. So it is learned what architectures are mistaken for that a space forbids, which are met in no
+            other way.
     """
 
-    steps: int = 3000
+    steps: int = 6000
     batch: int = 256
     rate: float = 2e-3
     warmup: int = 100
     decays: bool = True
     averaged: float = 0.998
     around: tuple[float, float] | None = (0.1, 0.7)
+    mistaken: float = 0.04
 
 
 def train(
@@ -86,10 +93,10 @@ def _portion(
     width = frame.prior.shape[1]
 
     def loss(weights: Any, key: Any) -> Any:
-        which, level, hide = jax.random.split(key, 3)
+        which, level, hide, mistake = jax.random.split(key, 4)
         clean = categories[jax.random.randint(which, (schedule.batch,), 0, len(categories))]
         sigma = _levels(schedule, noise, level)
-        x = 2 * jax.nn.one_hot(clean, width) - 1
+        x = 2 * jax.nn.one_hot(_mistaken(schedule, frame, clean, sigma, mistake), width) - 1
         x = x + wide(sigma, x) * jax.random.normal(hide, x.shape)
         return denoiser.loss(weights, frame, clean, x, sigma)
 
@@ -104,6 +111,14 @@ def _portion(
 
     state, losses = jax.lax.scan(step, state, jax.random.split(key, PORTION))
     return state, losses.mean()
+
+
+def _mistaken(schedule: Schedule, frame: Frame, categories: Any, sigma: Any, key: Any) -> Any:
+    """``[batch, rows]``, the same but for some rows, which have any category that they may have."""
+    where, other = jax.random.split(key)
+    some = jax.random.uniform(where, categories.shape) < schedule.mistaken
+    drawn = jax.random.categorical(other, frame.prior, shape=categories.shape)
+    return jnp.where(some & (sigma < DECIDED)[:, None], drawn, categories)
 
 
 def _levels(schedule: Schedule, noise: Noise, key: Any) -> Any:

@@ -5,8 +5,8 @@
 On ``nasbench-graph`` a network learns from half of the canonical architectures, on others from a random sample. On
 ``agnn`` none is needed: the exact generator, beside a trained one. ``valid`` is before anything is rejected,
 ``mended`` the share of draws that are so only once contradictions about which knobs are there are mended, ``unique``
-of the valid ones, ``novel`` the share of the different ones that are not among the learned. A row that is there is
-skipped.
+of the valid ones, ``novel`` the share of the different ones that are not among the learned. Once as generators are
+trained, and once without rows that are overwritten in training. A row that is there is skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from recording import append, origin, rows
 
-from nas.diffusion.generator import generator
+from nas.diffusion.generator import Preset, generator
+from nas.diffusion.perceptron import Perceptron
+from nas.diffusion.training import Schedule
 from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import find
 
@@ -40,12 +42,13 @@ SPACES = {
 LEARNED = 20_000
 
 
-def measure(name: str, steps: int, seed: int) -> dict[str, Any]:
+def measure(name: str, steps: int, mistaken: float, seed: int) -> dict[str, Any]:
     """One generator, made and drawn from."""
     space = find(SPACES[name])
     learned = _half(space, seed) if name == "nasbench-graph" else _sample(space, seed)
     start = time.process_time()
-    made = generator(space, architectures=None if name == "agnn" else learned, seed=seed, steps=steps)
+    preset = None if name == "agnn" else Preset(Perceptron(), Schedule(steps, mistaken=mistaken))
+    made = generator(space, architectures=None if name == "agnn" else learned, seed=seed, preset=preset)
     seconds = time.process_time() - start
     made.draw(1, seed=seed)
     start = time.process_time()
@@ -75,11 +78,12 @@ def _sample(space: Space[Any], seed: int) -> list[Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("spaces", nargs="*", help=", ".join(SPACES))
-    done = {(row["space"], row["steps"], row["seed"]) for row in rows(FILE)}
+    done = {(row["space"], row["steps"], row["mistaken"], row["seed"]) for row in rows(FILE)}
     for name in parser.parse_args().spaces or SPACES:
-        for steps, seed in product([0] if name == "agnn" else SETTINGS["steps"], range(SETTINGS["seeds"])):
-            if (name, str(steps), str(seed)) not in done:
-                found = {"space": name, "steps": steps, "seed": seed} | measure(name, steps, seed)
+        for (steps, mistaken), seed in product(SETTINGS["trained"][name], range(SETTINGS["seeds"])):
+            if (name, str(steps), str(mistaken), str(seed)) not in done:
+                found = {"space": name, "steps": steps, "mistaken": mistaken, "seed": seed}
+                found |= measure(name, steps, mistaken, seed)
                 print(found, flush=True)
                 append(FILE, found | origin())
 
