@@ -58,7 +58,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	for folder in experiments/*/; do \
-	  MYPYPATH=experiments:$$folder $(BIN)/mypy --config-file experiments/mypy.ini $$folder*.py || exit 1; \
+	  MYPYPATH=experiments:$$folder $(BIN)/mypy $$folder*.py || exit 1; \
 	done
 	$(BIN)/lint-imports
 

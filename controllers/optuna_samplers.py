@@ -66,7 +66,7 @@ class GP(FreshSampler):
     def ask(self, n: int) -> list[Any]:
         """One thread: the matrices are small, and on a busy machine threads wait for each other for seconds."""
         import torch
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)

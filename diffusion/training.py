@@ -16,9 +16,9 @@ from nas.predictors.jax_setup import jax, jnp, optax
 
 PORTION = 100
 """Steps of one call of the compiled loop."""
-DECIDED = 1.0
-"""With less noise than this, which architecture it is to be is hardly open: mistakes that are taught there do not change
-how often each is drawn."""
+MISTAKES = 0.3, 1.0
+"""The noise in which mistakes are made. With more, which architecture it is to be is open, and they would change how
+often each is drawn; with less they are too plain to be corrected."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Schedule:
         averaged: share of the average that a step keeps.
         around: mean and deviation of the logarithm of the noise, most of which is neither hopeless nor easy (Karras et
             al., NeurIPS 2022, arXiv 2206.00364, section 5); None draws it evenly.
-        mistaken: share of the rows that are overwritten before they are hidden, where the noise is less than
-            ``DECIDED``. So it is learned what architectures are mistaken for that a space forbids, which are met in no
+        mistaken: share of the rows that are overwritten before they are hidden, where the noise is in
+            ``MISTAKES``. So it is learned what architectures are mistaken for that a space forbids, which are met in no
             other way.
     """
 
@@ -117,8 +117,9 @@ def _mistaken(schedule: Schedule, frame: Frame, categories: Any, sigma: Any, key
     """``[batch, rows]``, the same but for some rows, which have any category that they may have."""
     where, other = jax.random.split(key)
     some = jax.random.uniform(where, categories.shape) < schedule.mistaken
+    less, more = (sigma > MISTAKES[0])[:, None], (sigma < MISTAKES[1])[:, None]
     drawn = jax.random.categorical(other, frame.prior, shape=categories.shape)
-    return jnp.where(some & (sigma < DECIDED)[:, None], drawn, categories)
+    return jnp.where(some & less & more, drawn, categories)
 
 
 def _levels(schedule: Schedule, noise: Noise, key: Any) -> Any:

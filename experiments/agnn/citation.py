@@ -26,8 +26,8 @@ from nas.controllers.base import Trial
 from nas.searchspace.encodings import text
 from nas.study.folder import RunFolder
 from nas.study.records import Record, ranked, searched
-from nas.study.search import Silent
 from nas.study.summary import Summary
+from nas.study.watching import Silent
 from nas.training import train_seeds
 
 HERE = Path(__file__).parent
@@ -63,12 +63,13 @@ def main() -> None:
 def settings_of(data: str, method: str, device: str) -> dict[str, Any]:
     """Of a search; what is cut on large data is not on a GPU."""
     cut = SETTINGS["data"].get(data, {}) if device == "cpu" else {}
-    return SETTINGS["search"] | {"data": data, "device": device} | cut | SETTINGS["methods"][method]
+    settings: dict[str, Any] = SETTINGS["search"] | {"data": data, "device": device} | cut | SETTINGS["methods"][method]
+    return settings
 
 
 def training_of(search: dict[str, Any]) -> str:
     """How the candidates of a search are trained."""
-    return search["evaluator"] if "evaluator" in search else search["fidelity"]
+    return str(search["evaluator"] if "evaluator" in search else search["fidelity"])
 
 
 def compared(root: Path, method: str, search: dict[str, Any]) -> dict[str, Any]:

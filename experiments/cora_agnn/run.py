@@ -22,7 +22,7 @@ import nas
 from nas.searchspace.encodings import text
 from nas.study.folder import RunFolder
 from nas.study.records import Record, ranked
-from nas.study.search import Silent
+from nas.study.watching import Silent
 from nas.training import train_seeds
 
 HERE = Path(__file__).parent

@@ -79,7 +79,7 @@ class PlainLoop:
             for arguments, index, y in self._steps("train", case):
                 optimiser.zero_grad()
                 out = model(*arguments)
-                F.cross_entropy(out if index is None else out[index], y).backward()
+                F.cross_entropy(out if index is None else out[index], y).backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
             if schedule is not None:
                 schedule.step()

@@ -41,8 +41,8 @@ from nas.searchspace.task import Task
 from nas.study.folder import RunFolder
 from nas.study.plan import Plan
 from nas.study.records import Record
-from nas.study.search import Silent
 from nas.study.summary import Summary
+from nas.study.watching import Silent
 from nas.training import prepared, retrain, train_seeds
 
 HERE = Path(__file__).parent

@@ -33,7 +33,7 @@ from nas.study.beginning import start
 from nas.study.folder import RunFolder
 from nas.study.plan import make_plan
 from nas.study.records import Record
-from nas.study.search import Silent
+from nas.study.watching import Silent
 
 TABLE = Path(__file__).with_name("driver.csv")
 SPACES = {"lpgnas": "lpgnas"}

@@ -34,7 +34,7 @@ from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import source
 from nas.searchspace.spaces.registry import find
 from nas.study.records import Record
-from nas.study.search import Silent
+from nas.study.watching import Silent
 
 TABLE, LOST = Path(__file__).with_name("ray.csv"), Path(__file__).with_name("lost.csv")
 PARTS = ("overhead", "speed-up", "lost")

@@ -118,7 +118,7 @@ def naive(model: torch.nn.Module, task: Task) -> float:
     total = [torch.zeros_like(p) for p in parameters]
     for item, row in enumerate(batch.index.tolist()):
         model.zero_grad(set_to_none=True)
-        F.cross_entropy(model(batch.x, batch.edge_index)[row : row + 1], batch.y[item : item + 1]).backward()
+        F.cross_entropy(model(batch.x, batch.edge_index)[row : row + 1], batch.y[item : item + 1]).backward()  # type: ignore[no-untyped-call]
         for signs, p in zip(total, parameters, strict=True):
             if p.grad is not None:
                 signs += p.grad.sign()

@@ -186,7 +186,7 @@ _plans: dict[str, Plan] = {}
 def _start_worker(settings: Settings, threads: int) -> None:
     ignore()
     import torch
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(threads)
     threadpool_limits(threads)  # until the process ends
