@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.diffusion.denoisers import Product
+from nas.diffusion.denoisers import NEVER, Frame, Product
 from nas.diffusion.generator import PRESETS, Generator, Preset, Sampling, generator
 from nas.diffusion.guidance import Guide, NoiseAware, Strength
 from nas.diffusion.learned_guide import RowPredictor, guide
 from nas.diffusion.listed import Listed
 from nas.diffusion.perceptron import Perceptron
-from nas.diffusion.training import Schedule
+from nas.diffusion.training import Schedule, _mistaken
 from nas.diffusion.transformer import Transformer
+from nas.predictors.jax_setup import jax
 from nas.searchspace import BadInput, Space
 from tests.diffusion.spaces import EVERY, Chosen, Ends
 
@@ -86,6 +87,19 @@ def test_training_tells_of_its_loss_which_falls() -> None:
     generator(Space(Ends), preset=tiny, steps=300, told=lambda *news: told.append(news))
     assert [news[:2] for news in told] == [(100, 300), (200, 300), (300, 300)]
     assert told[-1][2] < told[0][2]
+
+
+def test_mistakes_are_categories_that_a_row_may_have_and_made_where_little_is_open() -> None:
+    made = generator(Space(Ends), steps=100, preset=SMALL)
+    assert PRESETS["published"].schedule.mistaken == 0
+    categories = made.rows.encode([made.rows.space.sample(random.Random(i)) for i in range(2000)])
+    frame = Frame(made.prior, made.rows.attends)
+    for sigma, share in ((0.2, 0.0), (0.5, 0.4), (0.9, 0.4), (1.5, 0.0)):
+        sigmas = np.full(len(categories), sigma, np.float32)
+        seen = np.asarray(_mistaken(Schedule(mistaken=0.4), frame, categories, sigmas, jax.random.key(0)))
+        same = (np.exp(made.prior) ** 2).sum(1)  # what is drawn may be what was there
+        assert (seen != categories).mean(0) == pytest.approx(share * (1 - same), abs=0.06)
+        assert (np.take_along_axis(made.prior, seen.T, 1) > NEVER).all()
 
 
 def test_equal_seeds_give_equal_draws_and_more_draws_begin_with_fewer(learned: Generator) -> None:
