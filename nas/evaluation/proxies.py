@@ -11,8 +11,9 @@ import torch
 from nas.evaluation.columns import column, cost_column
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.scoring import Scoring
-from nas.evaluation.job import Failed, Job, Rung
-from nas.evaluation.train import predict, train
+from nas.evaluation.job import Failed, Job
+from nas.evaluation.short import short_training
+from nas.evaluation.train import predict
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
@@ -39,8 +40,8 @@ def known(name: str) -> Proxy:
     epochs = _epochs(name)
     return Proxy(
         name=name,
-        summary=f"best validation metric of the first {epochs} epochs of the real training",
-        paper="successive halving's first rung: Jamieson and Talwalkar, AISTATS 2016, arXiv 1502.07943",
+        summary=f"best training and validation metric of the first {epochs} epochs of the real training, their mean",
+        paper="ours; the first rung of successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv 1502.07943",
         needs="validation labels",
         cost=f"{epochs} epochs of training",
         score=_needs_a_job,
@@ -97,27 +98,19 @@ def _quietly(score: Callable[[], float]) -> None:
 
 
 def _short(job: Job, task: Task, name: str) -> float:
-    epochs = min(_epochs(name), job.recipe.epochs)
     torch.manual_seed(job.seed)
     model = load(job.source)().to(job.device)
     with lowered(model, job.seed):
-        trained = train(
+        return short_training(
             model,
             task,
             job.recipe,
-            job.metrics[:1],
+            resolve_metric(job.metrics[0], task.target),
+            _epochs(name),
             seed=job.seed,
             class_weights=job.class_weights,
-            validate_every=max(1, epochs // 3),
-            rungs=(Rung(epochs, math.inf if _larger(job, task) else -math.inf),),
             scores=Scoring(predict),
         )
-    value = trained.metrics[f"valid_{job.metrics[0]}"]
-    return value if _larger(job, task) else -value
-
-
-def _larger(job: Job, task: Task) -> bool:
-    return resolve_metric(job.metrics[0], task.target).larger_is_better
 
 
 def _epochs(name: str) -> int:
