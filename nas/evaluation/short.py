@@ -8,8 +8,8 @@ import torch
 
 from nas.evaluation.batches import steps
 from nas.evaluation.job import Failed
-from nas.evaluation.train import Predict, class_weights_of, optimiser_of, outputs
-from nas.metrics import Metric, loss
+from nas.evaluation.train import Predict, class_weights_of, optimiser_of, outputs, step
+from nas.metrics import Metric
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.task import Split, Task
 
@@ -46,10 +46,7 @@ def short_training(
     for epoch in range(1, epochs + 1):
         model.train()
         for batch in steps(task, recipe, shuffle):
-            optimiser.zero_grad(set_to_none=True)
-            objective = loss(scores(model, task, batch), batch.y, task.target, weights, task.spread)
-            objective.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            step(model, task, batch, optimiser, weights, scores)
         schedule.step()
         if (epochs - epoch) % every:
             continue

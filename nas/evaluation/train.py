@@ -91,10 +91,7 @@ def train(
     for epoch in range(1, recipe.epochs + 1):
         model.train()
         for batch in steps(task, recipe, shuffle):
-            optimiser.zero_grad(set_to_none=True)
-            objective = loss(scores(model, task, batch), batch.y, task.target, weights, task.spread)
-            objective.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            step(model, task, batch, optimiser, weights, scores)
             if late := cooling.late:
                 break
             cooling.step(epoch)
@@ -120,6 +117,21 @@ def train(
     for split in ("valid", "test"):
         measured |= measure(model, task, split, chosen, weights, scores)
     return Trained(measured, {name: tensor.cpu() for name, tensor in state.items()}, tuple(curve), stopped)
+
+
+def step(
+    model: torch.nn.Module,
+    task: Task,
+    batch: Batch,
+    optimiser: torch.optim.Optimizer,
+    weights: Tensor | None,
+    scores: Predict,
+) -> None:
+    """One step of training on a batch."""
+    optimiser.zero_grad(set_to_none=True)
+    objective = loss(scores(model, task, batch), batch.y, task.target, weights, task.spread)
+    objective.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
 
 
 def measure(
