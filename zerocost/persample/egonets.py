@@ -104,7 +104,7 @@ def samples(task: Task, items: Items, hops: int, prepared: bool) -> Iterator[Sam
         if key in batch.kept:
             yield from batch.kept[key]
             continue
-        if _is_most(task, batch, where, hops):
+        if _is_most(task, items, batch, where, hops):
             batch.kept[key] = [_shared(task, batch, where)]
             yield from batch.kept[key]
             continue
@@ -118,11 +118,11 @@ def samples(task: Task, items: Items, hops: int, prepared: bool) -> Iterator[Sam
             batch.kept[key] = made
 
 
-def _is_most(task: Task, batch: Batch, where: Tensor, hops: int) -> bool:
+def _is_most(task: Task, items: Items, batch: Batch, where: Tensor, hops: int) -> bool:
     """Whether the items hear of most of a graph that is too large for a copy each."""
     if task.level == "graph" or len(where) * len(batch.x) <= KEPT:
         return False
-    key = "most", hops
+    key = "most", items, hops
     if key not in batch.kept:
         some = _targets(batch, where)[..., :ASKED]
         heard = _heard(_links(batch)[0], _centres(some, len(batch.x)), len(batch.x), hops)[0]
