@@ -12,7 +12,7 @@ hear of the same rows, in one forward pass, and each takes a backward pass of it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -69,10 +69,10 @@ class Samples:
         return getattr(self.arguments[1], "graph", None) if len(self.arguments) > 1 else None
 
     @cached_property
-    def grouped(self) -> tuple[Tensor, Tensor, Tensor]:
+    def grouped(self) -> tuple[Callable[[Tensor], Tensor], Tensor, Tensor]:
         """Sparse features summed by sample, see ``SparseFeatures.grouped``."""
         x: Any = self.arguments[0]
-        found: tuple[Tensor, Tensor, Tensor] = x.grouped(self.node, self.apart)
+        found: tuple[Callable[[Tensor], Tensor], Tensor, Tensor] = x.grouped(self.node, self.apart)
         return found
 
 

@@ -60,10 +60,10 @@ class Linear(Use):
     def signs(self, delta: Tensor) -> Tensor:
         delta = self._rows(delta)
         if hasattr(self.x, "grouped"):
-            matrix, feature, _ = self.samples.grouped
+            summed, feature, _ = self.samples.grouped
             total = delta.new_zeros(self.x.size(1), delta.size(1))
             for first in range(0, delta.size(1), BLOCK):
-                part = torch.sparse.mm(matrix, delta[:, first : first + BLOCK].contiguous())
+                part = summed(delta[:, first : first + BLOCK])
                 sums = _sums(feature, self.x.size(1), part.sign_())
                 total[:, first : first + BLOCK] = sums
             return total
@@ -77,9 +77,9 @@ class Linear(Use):
         if most is not None and self.x.size(1) * delta.size(1) > most:
             delta = delta @ _directions(delta, max(1, most // self.x.size(1)))
         if hasattr(self.x, "grouped"):
-            matrix, feature, sample = self.samples.grouped
+            summed, feature, sample = self.samples.grouped
             made = delta.new_zeros(self.samples.apart, self.x.size(1), delta.size(1))
-            made[sample, feature] = torch.sparse.mm(matrix, delta)
+            made[sample, feature] = summed(delta)
             return made.flatten(1)
         made = delta.new_zeros(self.samples.apart, self.x.size(1), delta.size(1))
         for place, (x, d) in enumerate(self._by_sample(delta)):

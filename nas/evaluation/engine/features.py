@@ -7,12 +7,16 @@ Dropout draws random numbers for the stored values only: the same distribution, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from nas.evaluation.engine.products import product
 
 DENSEST = 0.12
 """Share of stored values above which the dense matrix is as fast."""
@@ -37,7 +41,7 @@ class _Linear(torch.autograd.Function):
         ctx.layout = layout
         ctx.save_for_backward(values)
         matrix = torch.sparse_csr_tensor(layout.row_start, layout.column, values, layout.shape, check_invariants=False)
-        return matrix @ weight.t()
+        return product(matrix, weight.t())
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None]:
@@ -49,7 +53,7 @@ class _Linear(torch.autograd.Function):
             layout.shape[::-1],
             check_invariants=False,
         )
-        return None, (transposed @ grads[0]).t(), None
+        return None, product(transposed, grads[0]).t(), None
 
 
 class SparseFeatures(Tensor):
@@ -88,14 +92,15 @@ class SparseFeatures(Tensor):
         layout = Layout((len(chosen), of.shape[1]), row_start, column, row, column_start, row_by_column, order.int())
         return SparseFeatures._make(self.values_stored.index_select(0, entry), layout)
 
-    def grouped(self, group: Tensor, groups: int) -> tuple[Tensor, Tensor, Tensor]:
-        """What sums rows by group: ``grouped @ y`` is ``x[rows of g].T @ y[rows of g]`` for each group g, one over the
+    def grouped(self, group: Tensor, groups: int) -> tuple[Callable[[Tensor], Tensor], Tensor, Tensor]:
+        """What sums rows by group: ``sums(y)`` is ``x[rows of g].T @ y[rows of g]`` for each group g, one over the
         other, without the rows that are zero.
 
         Args:
             group: ``[rows]`` int64, ascending.
 
-        Returns: a CSR matrix ``[pairs, rows]``, and the feature and the group of each pair, the feature ascending.
+        Returns: ``sums``, from ``[rows, width]`` to ``[pairs, width]``, and the feature and the group of each pair, the
+            feature ascending.
         """
         of = self.layout_of
         feature = torch.repeat_interleave(torch.arange(of.shape[1]), of.column_start.diff().long())
@@ -105,7 +110,7 @@ class SparseFeatures(Tensor):
         values = self.values_stored.index_select(0, of.order)
         size = (len(pair), of.shape[0])
         matrix = torch.sparse_csr_tensor(start, of.row_by_column, values, size, check_invariants=False)
-        return matrix, pair.div(groups, rounding_mode="floor"), pair.remainder(groups)
+        return partial(product, matrix), pair.div(groups, rounding_mode="floor"), pair.remainder(groups)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return SparseFeatures._make, (self.values_stored, self.layout_of, self._dense)

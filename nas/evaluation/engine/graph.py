@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas.evaluation.engine.products import product
 from nas.evaluation.engine.structure import Matrix, Structure
 
 PLAIN, LOOPED, WITH_ITSELF = "plain", "looped", "with itself"
@@ -110,8 +111,7 @@ class Graph:
     def _make_propagated(self, name: str, times: int) -> Tensor:
         before = self.features if times == 1 else self.propagated(name, times - 1)
         assert before is not None
-        out: Tensor = torch.sparse.mm(self.matrix(name).forward, before, "sum")
-        return out
+        return product(self.matrix(name).forward, before)
 
 
 class Whole(Graph):

@@ -94,17 +94,18 @@ def test_what_copies_can_be_made_of():
     width=st.integers(1, 9),
     groups=st.integers(1, 6),
     density=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    columns=st.sampled_from([3, 20]),
     seed=st.integers(0, 999),
 )
-def test_sums_by_group(rows: int, width: int, groups: int, density: float, seed: int) -> None:
+def test_sums_by_group(rows: int, width: int, groups: int, density: float, columns: int, seed: int) -> None:
     """x[rows of g].T @ y[rows of g] for every group; pairs that are left out are zero."""
     rng = torch.Generator().manual_seed(seed)
     x = torch.randn(rows, width, generator=rng) * (torch.rand(rows, width, generator=rng) < density)
     group = torch.randint(groups, (rows,), generator=rng).sort().values
-    y = torch.randn(rows, 3, generator=rng)
-    matrix, feature, of = SparseFeatures.of(x).grouped(group, groups)
-    got = torch.zeros(groups, width, 3)
-    got[of, feature] = matrix @ y
+    y = torch.randn(rows, columns, generator=rng)
+    sums, feature, of = SparseFeatures.of(x).grouped(group, groups)
+    got = torch.zeros(groups, width, columns)
+    got[of, feature] = sums(y)
     wanted = torch.stack([x[group == g].t() @ y[group == g] for g in range(groups)])
     torch.testing.assert_close(got, wanted)
     keys = (feature * groups + of).tolist()
@@ -128,9 +129,9 @@ def test_rows_in_any_order_and_as_often_as_wanted(chosen: list[int], seed: int) 
     torch.testing.assert_close(got, wanted)
     torch.testing.assert_close(F.linear(some, weight), x[place] @ weight.t())
     group = torch.arange(len(chosen)) // 3
-    matrix, feature, of = some.grouped(group, int(group[-1]) + 1)
+    summed, feature, of = some.grouped(group, int(group[-1]) + 1)
     sums = torch.zeros(int(group[-1]) + 1, 6, 4)
-    sums[of, feature] = matrix @ upon
+    sums[of, feature] = summed(upon)
     torch.testing.assert_close(
         sums, torch.stack([x[place][group == g].t() @ upon[group == g] for g in range(len(sums))])
     )
