@@ -1,9 +1,9 @@
 """How good searches are whose candidates a diffusion model generates: on the table, and with real trainings.
 
-    python experiments/diffusion/search.py table|trained [--seeds N] [--runs DIR]
+    python experiments/diffusion/search.py table|trained [--seeds N] [--workers 2] [--runs DIR]
 
-Needs NAS_DATA. It is ``nas compare`` with the settings of settings.toml: interrupted, it goes on where it was, and what
-is finished is summed up in search_PART.csv, each time anew.
+Needs NAS_DATA. It is ``nas compare`` with the settings of settings.toml: interrupted, it goes on where it was (the
+finished searches are kept in ``runs`` here), and what is finished is summed up in search_PART.csv, each time anew.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["table", "trained"])
     parser.add_argument("--seeds", type=int)
-    parser.add_argument("--runs", default="runs")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--runs", default=HERE / "runs")
     given = parser.parse_args()
     asked = SETTINGS["search"][given.part]
     found = nas.compare(
@@ -37,6 +38,7 @@ def main() -> None:
         space=asked.get("space"),
         trials=asked["trials"],
         seeds=given.seeds or asked["seeds"],
+        workers=given.workers,
         name=f"diffusion-{given.part}",
         runs=given.runs,
         told=lambda one: print(one.controller, one.data, one.seed, flush=True),

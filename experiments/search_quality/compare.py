@@ -3,7 +3,8 @@
     python experiments/search_quality/compare.py regret|parts|designn [--workers 2] [--runs DIR] [--seeds N]
 
 Needs the table (NAS_DATA, or the package nas-bench-graph). It is ``nas compare`` with the settings of settings.toml:
-interrupted, it goes on where it was, and what is finished is summed up in PART.csv, each time anew. With ``designn``
+interrupted, it goes on where it was (the finished searches are kept in ``runs`` here), and what is finished is summed
+up in PART.csv, each time anew. With ``designn``
 the search is rewarded with the test metric, as that protocol has it, so those numbers compare with published ones
 alone; there "valid" is test.
 """
@@ -33,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["regret", "parts", "designn"])
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--runs", default="runs")
+    parser.add_argument("--runs", default=HERE / "runs")
     parser.add_argument("--seeds", type=int)
     chosen = parser.parse_args()
     asked = SETTINGS[chosen.part]
