@@ -28,7 +28,7 @@ def product(matrix: Tensor, x: Tensor) -> Tensor:
     Each row of the matrix is a bag: weighted rows of ``x``, summed by torch's kernel for embeddings, which takes wide
     rows several times faster than the one for sparse matrices.
     """
-    x = x.contiguous()
+    x = x.detach().contiguous()  # what asks for a gradient takes the kernel's longer way
     if x.size(1) <= NARROW or x.dtype != torch.float32:
         return matrix @ x
     out: Tensor = torch.embedding_bag(
