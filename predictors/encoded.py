@@ -9,7 +9,6 @@ import numpy as np
 
 from nas.predictors.base import Array, Regressor
 from nas.predictors.encoder import Encoder
-from nas.searchspace.encodings import text
 from nas.searchspace.errors import BadInput
 
 
@@ -44,7 +43,7 @@ class Encoded:
             raise BadInput(
                 f"a predictor learns finite values; number {where} is {values[where]}. Leave out what failed"
             )
-        named = [(text(self.encoder.space.canonical(a)), value) for a, value in zip(architectures, values, strict=True)]
+        named = [(self.encoder.name(a), value) for a, value in zip(architectures, values, strict=True)]
         order = sorted(range(len(values)), key=named.__getitem__)
         inputs = self.encoder.encode([architectures[i] for i in order], self.regressor.encoding)
         self.regressor.fit(inputs, values[order])
