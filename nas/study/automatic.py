@@ -86,7 +86,7 @@ def automatic(task: Task, seconds: float, device: str, cores: int, given: dict[s
     parts.append(f"{made['trial_seconds']:.3g} s at the most for one training of the search")
     why.append(", ".join(parts))
     if space == SPACE and made["known_first"]:
-        why.append("the space is that of well tuned classic networks, whose published recipes are trained first")
+        why.append("the space is that of well tuned classic networks, whose known good recipes are trained first")
     rare = _rarer(task)
     if given.get("metric") is None and task.metric == "accuracy" and rare is not None and rare < RARE:
         made["metric"] = "roc-auc"

@@ -101,7 +101,7 @@ def test_nothing_is_trained_again_where_it_cannot_be(given: dict[str, Any]) -> N
 def test_why_says_what_was_chosen_and_nothing_else() -> None:
     why = automatic(load(graph()), 100, "cpu", 2, {}).why
     assert why[0] == "2 processes on 2 cores"
-    assert "published recipes are trained first" in why[-1]
+    assert "known good recipes are trained first" in why[-1]
     given = {"workers": 1, "known_first": False, "confirm": 0, "trial_seconds": 3.0}
     (only,) = automatic(load(graph()), 100, "cpu", 2, given).why
     assert only.endswith("are for the search, 3 s at the most for one training of the search")
