@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import torch
@@ -46,6 +47,8 @@ class Samples:
         node: ``[rows of x]`` int64, the sample that each row belongs to, ascending.
         edge_index: ``[2, edges]``, sorted by target; those of prepared tensors are fewer.
         shared: whether all samples hear of the same rows, which are those of the graph. Then ``node`` is 0 everywhere.
+        key: ``[rows of x]`` int64, ascending, says which node of which sample each row is.
+        inner: the same samples within no hop, within one, and so on up to one hop less than these; or none.
     """
 
     arguments: tuple[Tensor, ...]
@@ -54,6 +57,8 @@ class Samples:
     node: Tensor
     edge_index: Tensor
     shared: bool = False
+    key: Tensor | None = None
+    inner: tuple[Samples, ...] = ()
 
     def __len__(self) -> int:
         return len(self.y)
@@ -62,6 +67,21 @@ class Samples:
     def apart(self) -> int:
         """Samples that one backward pass tells apart."""
         return 1 if self.shared else len(self)
+
+    def within(self, hops: int) -> Samples:
+        """The same samples within so many hops."""
+        return self.inner[hops] if hops < len(self.inner) else self
+
+    def places(self, inner: Samples) -> Tensor:
+        """Where the rows of the same samples within fewer hops are among these."""
+        assert self.key is not None
+        assert inner.key is not None
+        return torch.searchsorted(self.key, inner.key)
+
+    @cached_property
+    def rows(self) -> Samples:
+        """These without edges, for what computes on rows alone."""
+        return replace(self, edge_index=self.edge_index[:, :0])
 
     @cached_property
     def graph(self) -> Any:
@@ -141,14 +161,16 @@ def _shared(task: Task, batch: Batch, where: Tensor) -> Samples:
 
 def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) -> Iterator[Samples]:
     waiting, rows, first = list[_Part](), 0, 0
-    for part in _parts(task, batch, where, hops, prepared):
-        if waiting and rows + len(part.node) > ROWS:
-            count = sum(p.scored.size(-1) for p in waiting)
-            yield _samples(task, batch, where[first : first + count], waiting, prepared)
-            waiting, rows, first = [], 0, first + count
-        waiting.append(part)
-        rows += len(part.node)
-    yield _samples(task, batch, where[first:], waiting, prepared)
+    for part in chain(_parts(task, batch, where, hops, prepared), [None]):
+        if part is None or (waiting and rows + len(part.node) > ROWS):
+            some = where[first : first + sum(p.scored.size(-1) for p in waiting)]
+            nearer = [list(_parts(task, batch, some, fewer, prepared)) for fewer in range(hops)]
+            inner = tuple(_samples(task, batch, some, parts, prepared) for parts in nearer)
+            yield replace(_samples(task, batch, some, waiting, prepared), inner=inner)
+            waiting, rows, first = [], 0, first + len(some)
+        if part is not None:
+            waiting.append(part)
+            rows += len(part.node)
 
 
 def _samples(task: Task, batch: Batch, where: Tensor, parts: list[_Part], prepared: bool) -> Samples:
@@ -168,7 +190,9 @@ def _samples(task: Task, batch: Batch, where: Tensor, parts: list[_Part], prepar
     number = torch.cat([p.edge for p in parts])
     found |= {name: value[number] for name in CARRIED if (value := getattr(batch, name)) is not None}
     arguments = tuple(found[name] for name in task.inputs)
-    return Samples(arguments, batch.y[where], scored if task.level == "node" else None, sample, edge_index)
+    key = None if task.level == "graph" else sample * len(batch.x) + node
+    of_nodes = scored if task.level == "node" else None
+    return Samples(arguments, batch.y[where], of_nodes, sample, edge_index, key=key)
 
 
 def _plain(x: Any) -> Tensor:

@@ -24,6 +24,7 @@ from nas.zerocost.items import Items
 from nas.zerocost.persample.egonets import Samples, samples
 from nas.zerocost.persample.listener import Listener
 from nas.zerocost.persample.receptive import all_known, hops, hops_of
+from nas.zerocost.persample.stepping import outputs
 from nas.zerocost.persample.uses import CannotSplitError, Use
 
 PerSample = Callable[[Tensor, Samples], Tensor]
@@ -42,8 +43,7 @@ def uses(model: torch.nn.Module, samples: Samples, scalar: PerSample) -> Iterato
     listener = Listener(model, samples)
     with plain_torch_layers(model), torch.enable_grad():
         with listener:
-            out = model(*samples.arguments)
-        out = out if samples.scored is None else out[samples.scored]
+            out = outputs(model, samples, listener.enter)
         each = scalar(out, samples)
         totals = list(each) if samples.shared else [each.sum()]
     for total in totals:

@@ -42,6 +42,10 @@ class Listener(TorchFunctionMode):
         self._claimed: dict[int, list[tuple[int, int]]] = {}
         self._anchor = torch.empty((), requires_grad=True)
 
+    def enter(self, samples: Samples) -> None:
+        """What follows is computed on these."""
+        self._samples = samples
+
     def name(self, parameter: Tensor) -> str:
         return self._names[id(parameter)]
 

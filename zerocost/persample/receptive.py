@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import torch
@@ -52,25 +53,37 @@ def hops_of(layer: torch.nn.Module) -> int:
     return int(is_ours(type(layer)) not in (None, *HERE) or isinstance(layer, MessagePassing))
 
 
+def trace(model: torch.nn.Module) -> torch.fx.Graph | None:
+    """The network as calls of its layers; None where its steps depend on the data. The last one asked for is kept."""
+    known = [*map(weakref.ref, model.modules())], model.training
+    if not _traced or _traced[0][0] != known:
+        try:
+            found = Layers().trace(model)
+        except Exception:
+            found = None
+        _traced[:] = [(known, found)]
+    return _traced[0][1]
+
+
+_traced: list[tuple[tuple[list[weakref.ref[torch.nn.Module]], bool], torch.fx.Graph | None]] = []
+
+
 def hops(model: torch.nn.Module) -> int | None:
     """The most hops on any path through the network; None where a layer is not known.
 
     None also where the network's steps depend on the data, so that it is not known which layers follow each other;
     those of readouts do.
     """
-    if not all_known(model):
-        return None
-    try:
-        graph = Layers().trace(model)
-    except Exception:
+    graph = trace(model) if all_known(model) else None
+    if graph is None:
         return None
     layers, far = dict(model.named_modules()), dict[torch.fx.Node, int]()
     for node in graph.nodes:
         here = max((far[source] for source in node.all_input_nodes), default=0)
-        far[node] = here + (_inside(layers[str(node.target)]) if node.op == "call_module" else 0)
+        far[node] = here + (inside(layers[str(node.target)]) if node.op == "call_module" else 0)
     return max(far.values(), default=0)
 
 
-def _inside(layer: torch.nn.Module) -> int:
-    """Of a layer with all that it is made of."""
+def inside(layer: torch.nn.Module) -> int:
+    """The hops of a layer with all that it is made of."""
     return sum(hops_of(m) for m in layer.modules())

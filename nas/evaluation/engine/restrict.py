@@ -9,25 +9,19 @@ whose quantisers learn the range of their values.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 import torch.fx
-import torch.nn.functional as F
 from torch import Tensor
 
 from nas.evaluation.engine.reach import EVERYWHERE, Reach
-from nas.searchspace.layers.hops import Layers
+from nas.searchspace.layers.hops import Layers, is_rowwise_call
 from nas.searchspace.layers.known import is_ours
 from nas.searchspace.layers.quantised import Quantised, Quantiser
 
-ROWWISE_CALLS: set[Any] = {
-    *(torch.relu, torch.sigmoid, torch.tanh, F.elu, F.leaky_relu, F.relu6, F.softplus, F.gelu, F.silu, F.relu),
-    *(operator.add, operator.mul),
-}
 ROWWISE_LAYERS = (
     *(torch.nn.Linear, torch.nn.Dropout, torch.nn.PReLU, torch.nn.LayerNorm, torch.nn.Identity),
     torch.nn.BatchNorm1d,
@@ -109,9 +103,7 @@ def _is_rowwise(node: torch.fx.Node, layers: Named) -> bool:
         if is_ours(type(layer)) is Quantised:
             layer = getattr(layer, "layer")  # noqa: B009
         return isinstance(layer, ROWWISE_LAYERS) or is_ours(type(layer)) is Quantiser
-    if node.target is torch.cat:
-        return 1 in (node.kwargs.get("dim"), *node.args[1:2])
-    return node.op in ("placeholder", "output") or node.target in ROWWISE_CALLS
+    return is_rowwise_call(node)
 
 
 def _rewritten(
