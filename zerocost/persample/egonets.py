@@ -48,7 +48,8 @@ class Samples:
         edge_index: ``[2, edges]``, sorted by target; those of prepared tensors are fewer.
         shared: whether all samples hear of the same rows, which are those of the graph. Then ``node`` is 0 everywhere.
         key: ``[rows of x]`` int64, ascending, says which node of which sample each row is.
-        inner: the same samples within no hop, within one, and so on up to one hop less than these; or none.
+        nearer: the same samples within one hop less, which know those within two hops less, and so on; None of those
+            without prepared edges.
     """
 
     arguments: tuple[Tensor, ...]
@@ -58,7 +59,7 @@ class Samples:
     edge_index: Tensor
     shared: bool = False
     key: Tensor | None = None
-    inner: tuple[Samples, ...] = ()
+    nearer: Samples | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -68,9 +69,14 @@ class Samples:
         """Samples that one backward pass tells apart."""
         return 1 if self.shared else len(self)
 
+    @property
+    def hops(self) -> int:
+        """Within how many hops these are, if the nearer ones are there."""
+        return 0 if self.nearer is None else self.nearer.hops + 1
+
     def within(self, hops: int) -> Samples:
         """The same samples within so many hops."""
-        return self.inner[hops] if hops < len(self.inner) else self
+        return self if self.nearer is None or self.hops <= hops else self.nearer.within(hops)
 
     def places(self, inner: Samples) -> Tensor:
         """Where the rows of the same samples within fewer hops are among these."""
@@ -81,7 +87,13 @@ class Samples:
     @cached_property
     def rows(self) -> Samples:
         """These without edges, for what computes on rows alone."""
-        return replace(self, edge_index=self.edge_index[:, :0])
+        return replace(self, edge_index=self.edge_index[:, :0], nearer=None)
+
+    @cached_property
+    def inward(self) -> tuple[Tensor, ...]:
+        """The arguments for a layer whose outermost rows nobody needs: if edges are prepared, it leaves them out."""
+        x, *further = self.arguments
+        return self.arguments if self.graph is None else (x, further[0].inward(), *further[1:])  # type: ignore[attr-defined]
 
     @cached_property
     def graph(self) -> Any:
@@ -164,9 +176,11 @@ def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) 
     for part in chain(_parts(task, batch, where, hops, prepared), [None]):
         if part is None or (waiting and rows + len(part.node) > ROWS):
             some = where[first : first + sum(p.scored.size(-1) for p in waiting)]
-            nearer = [list(_parts(task, batch, some, fewer, prepared)) for fewer in range(hops)]
-            inner = tuple(_samples(task, batch, some, parts, prepared) for parts in nearer)
-            yield replace(_samples(task, batch, some, waiting, prepared), inner=inner)
+            nearer = None
+            for fewer in range(hops if prepared else 0):  # elsewhere rows are told from edges by their number alone
+                parts = list(_parts(task, batch, some, fewer, prepared))
+                nearer = replace(_samples(task, batch, some, parts, prepared), nearer=nearer)
+            yield replace(_samples(task, batch, some, waiting, prepared), nearer=nearer)
             waiting, rows, first = [], 0, first + len(some)
         if part is not None:
             waiting.append(part)

@@ -47,6 +47,11 @@ def _spare(samples: Samples) -> Tensor:
     return torch.cat([samples.node, samples.node.new_tensor([len(samples)])])
 
 
+def _nearer(samples: Samples) -> Tensor:
+    assert samples.nearer is not None
+    return samples.nearer.node
+
+
 def _edges(samples: Samples) -> Tensor:
     return samples.node[samples.edge_index[1]]
 
@@ -58,17 +63,20 @@ def _links(samples: Samples) -> Tensor:
 
 _Rows = list[tuple[Callable[[Samples], int], Callable[[Samples], Tensor]]]
 
-_PREPARED: _Rows = [
+_ALWAYS: _Rows = [
     (lambda s: len(s.node), lambda s: s.node),
     (lambda s: len(s) if s.scored is None else -1, lambda s: torch.arange(len(s), device=s.node.device)),
 ]
-"""What rows there may be where layers compute on prepared edges: how many, and the sample of each."""
+"""What rows there may be: how many, and the sample of each."""
+
+_PREPARED: _Rows = [*_ALWAYS, (lambda s: len(_nearer(s)) if s.nearer is not None else -1, lambda s: _nearer(s))]
+"""Where layers compute on prepared edges, which may leave the outermost rows out."""
 
 _ROWS: _Rows = [
-    *_PREPARED,
+    *_ALWAYS,
     (lambda s: len(s.node) + 1, _spare),
     (lambda s: s.edge_index.size(1), _edges),
     (lambda s: _links(s).size(1) + len(s.node), lambda s: torch.cat([s.node[_links(s)[1]], s.node])),
     (lambda s: s.edge_index.size(1) + len(s.node) + 1, lambda s: torch.cat([_edges(s), _spare(s)])),
 ]
-"""What rows there may be elsewhere. Those of all layers that are known are among them."""
+"""Elsewhere. Those of all layers that are known are among them."""

@@ -29,7 +29,7 @@ def outputs(model: torch.nn.Module, samples: Samples, entering: Callable[[Sample
         samples: within as many hops as the network hears, or more.
         entering: is told before each step what this is computed on.
     """
-    graph = trace(model) if samples.inner else None
+    graph = trace(model) if samples.nearer is not None else None
     layers: Named = dict(model.named_modules())
     needed = None if graph is None else _needed(graph, layers)
     if graph is None or needed is None:
@@ -40,24 +40,28 @@ def outputs(model: torch.nn.Module, samples: Samples, entering: Callable[[Sample
     made = dict[torch.fx.Node, tuple[Any, Samples | None]]()  # and of which nodes; behind a decoder of none
     for node in graph.nodes:
         here = samples.within(needed[node])
+        layer = layers[str(node.target)] if node.op == "call_module" else None
+        hears = layer is not None and inside(layer) > 0
+        arguments = here.inward if hears else here.arguments
 
-        def value(source: torch.fx.Node, here: Samples = here) -> Any:
+        def value(source: torch.fx.Node, here: Samples = here, arguments: tuple[Tensor, ...] = arguments) -> Any:
             if source in number:
-                return here.arguments[number[source]]
+                return arguments[number[source]]
             found, there = made[source]
             return found if there is here or there is None else found.index_select(0, there.places(here))
 
         if node.op == "output":
             return _scored(value(node.all_input_nodes[0]), here)
         if node.op != "placeholder":
-            layer = layers.get(str(node.target)) if node.op == "call_module" else None
-            arguments, named = (torch.fx.node.map_arg(each, value) for each in (node.args, node.kwargs))
-            entering(here if layer is not None and inside(layer) else here.rows)
+            given, named = (torch.fx.node.map_arg(each, value) for each in (node.args, node.kwargs))
             call = cast(Callable[..., Any], node.target if layer is None else layer)
+            entering(here if hears else here.rows)
+            out = call(*given, **named)
             by_item = is_ours(type(layer)) in DECODERS or any(
                 made[s][1] is None for s in node.all_input_nodes if s in made
             )
-            made[node] = call(*arguments, **named), None if by_item else here
+            left = here.nearer if hears and here.nearer is not None and len(out) == len(here.nearer.node) else here
+            made[node] = out, None if by_item else left
     raise AssertionError("a network returns something")
 
 

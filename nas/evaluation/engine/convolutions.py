@@ -26,15 +26,25 @@ def map_first(x: Tensor, weight: Tensor) -> bool:
     return isinstance(x, SparseFeatures) or weight.size(0) <= weight.size(1)
 
 
-def spread(graph: Graph, matrix: str, x: Tensor, weight: Tensor, times: int = 1) -> Tensor:
-    """M^times X W^T in the cheaper order; M X is kept where X is the features themselves."""
+def spread(graph: Graph, matrix: str, x: Tensor, weight: Tensor, times: int = 1, every: bool = False) -> Tensor:
+    """M^times X W^T in the cheaper order, the rows that are wanted or ``every`` one.
+
+    M X is kept where X is the features themselves.
+    """
+    wanted = (lambda rows: rows) if every else graph.wanted
     if x is graph.features and not isinstance(x, SparseFeatures):
-        return F.linear(graph.propagated(matrix, times), weight)
+        return F.linear(wanted(graph.propagated(matrix, times)), weight)
     first = map_first(x, weight)
     x = F.linear(x, weight) if first else x
     for _ in range(times):
         x = propagate(graph.matrix(matrix), x)
-    return x if first else F.linear(x, weight)
+    return wanted(x) if first else F.linear(wanted(x), weight)
+
+
+def itself(graph: Graph, x: Tensor, linear: Any) -> Tensor:
+    """A linear map of the wanted rows; of sparse ones it is cheap to map all."""
+    out: Tensor = graph.wanted(linear(x)) if isinstance(x, SparseFeatures) else linear(graph.wanted(x))
+    return out
 
 
 def gcn(layer: GCNConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
@@ -44,25 +54,27 @@ def gcn(layer: GCNConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 
 def sage(layer: SAGEConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     """Hamilton et al., NeurIPS 2017: W_l mean(x_j) + W_r x_i, or another aggregation."""
-    out = _aggregated(layer.aggr, graph, x, layer.lin_l)
-    return out + layer.lin_r(x) if layer.root_weight else out
+    out: Tensor = _aggregated(layer.aggr, graph, x, layer.lin_l)
+    return out + itself(graph, x, layer.lin_r) if layer.root_weight else out
 
 
 def graph_conv(layer: GraphConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     """Morris et al., AAAI 2019: W_1 x_i + W_2 sum(x_j), or another aggregation."""
-    root: Tensor = layer.lin_root(x)
-    return _aggregated(layer.aggr, graph, x, layer.lin_rel) + root
+    out: Tensor = _aggregated(layer.aggr, graph, x, layer.lin_rel)
+    return out + itself(graph, x, layer.lin_root)
 
 
 def gin(layer: GINConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     """Xu et al., ICLR 2019, eq. 4.1; the first linear map of the network is drawn before the sum."""
     first, *rest = layer.nn if isinstance(layer.nn, torch.nn.Sequential) else [layer.nn]
-    itself = 1 + layer.eps
+    own = 1 + layer.eps
     if not isinstance(first, torch.nn.Linear) or not map_first(x, first.weight):
-        summed: Tensor = layer.nn(propagate(graph.matrix("sum"), plain(x)) + itself * plain(x))
-        return summed
+        x = plain(x)
+        out: Tensor = layer.nn(graph.wanted(propagate(graph.matrix("sum"), x)) + own * graph.wanted(x))
+        return out
     mapped = F.linear(x, first.weight)
-    out = _biased(propagate(graph.matrix("sum"), mapped) + itself * mapped, first.bias)
+    summed = graph.wanted(propagate(graph.matrix("sum"), mapped))
+    out = _biased(summed + own * graph.wanted(mapped), first.bias)
     for module in rest:
         out = module(out)
     return out
@@ -107,7 +119,7 @@ def arma(layer: ARMAConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
     for step in range(layer.num_layers):
         shared = 0 if layer.shared_weights else step
         weight = layer.init_weight[0] if step == 0 else layer.weight[0 if layer.shared_weights else step - 1, 0]
-        out = spread(graph, "symmetric", out, weight.t())
+        out = spread(graph, "symmetric", out, weight.t(), every=True)
         root = dropped(noise, x, layer.dropout, layer.training)
         out = out + F.linear(root, layer.root_weight[shared, 0].t())
         out = _biased(out, None if layer.bias is None else layer.bias[shared, 0])
@@ -118,7 +130,7 @@ def arma(layer: ARMAConv, x: Tensor, graph: Graph, noise: Noise) -> Tensor:
 def _aggregated(aggr: str, graph: Graph, x: Tensor, linear: Any) -> Tensor:
     """The linear map of the aggregated neighbours."""
     if aggr == "max":
-        out: Tensor = linear(highest(graph.structure(PLAIN), plain(x)))
+        out: Tensor = linear(graph.wanted(highest(graph.structure(PLAIN), plain(x))))
         return out
     return _biased(spread(graph, "sum" if aggr in SUMS else aggr, x, linear.weight), linear.bias)
 
@@ -142,3 +154,5 @@ CONVOLUTIONS: dict[type, tuple[Any, Any]] = {
     ARMAConv: (arma, lambda m: m.num_stacks == 1 and m.aggr in SUMS),
 }
 """Layer to its forward pass, and to what it asks of the layer."""
+NARROWING = (gcn, sage, graph_conv, gin, sg)
+"""Those that return the wanted rows of the graph alone, so that nothing more is computed for the others."""

@@ -22,7 +22,7 @@ class Copies(Graph):
 
     def __init__(self, whole: Whole, node: Tensor, group: Tensor, inner: Tensor, features: Tensor) -> None:
         super().__init__(features)
-        self._whole, self._node, self._inner = whole, node, inner.nonzero()[:, 0]
+        self._whole, self._node, self.into = whole, node, inner.nonzero()[:, 0]
         self._shift = group * whole.nodes
         self._edges: dict[str, tuple[Tensor, Tensor]] = {}
 
@@ -39,9 +39,9 @@ class Copies(Graph):
         """The edges of the whole graph that go into inner rows, and the row of each; sorted by row."""
         if loops not in self._edges:
             start = self._whole.structure(loops).start.long()
-            node = self._node.index_select(0, self._inner)
+            node = self._node.index_select(0, self.into)
             first, number = start.index_select(0, node), start.diff().index_select(0, node)
-            target = torch.repeat_interleave(self._inner, number)
+            target = torch.repeat_interleave(self.into, number)
             shift = torch.repeat_interleave(first - number.cumsum(0) + number, number)
             self._edges[loops] = torch.arange(len(target)) + shift, target
         return self._edges[loops]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nas.evaluation.engine.products import product
+from nas.evaluation.engine.products import product, taken
 from nas.evaluation.engine.structure import Matrix, Structure
 
 PLAIN, LOOPED, WITH_ITSELF = "plain", "looped", "with itself"
@@ -58,7 +59,10 @@ class Graph:
 
     Attributes:
         features: the node features before any dropout, or None.
+        inner: ``[rows]``, the only rows that layers on this graph return; None for all.
     """
+
+    inner: Tensor | None = None
 
     def __init__(self, features: Tensor | None) -> None:
         self.features = features
@@ -96,6 +100,10 @@ class Graph:
         """``[nodes]``, from 0 of the fewest incoming edges to 1 of the most."""
         degree = self.structure(PLAIN).degree
         return degree.argsort(stable=True).argsort(stable=True) / max(len(degree) - 1, 1)
+
+    def wanted(self, rows: Tensor) -> Tensor:
+        """Of a row for each node, those that layers return."""
+        return rows if self.inner is None else taken(rows, self.inner)
 
     @property
     def given(self) -> Tensor | None:
@@ -150,11 +158,12 @@ class Part(Graph):
         nodes: ``[kept]``, in order; None keeps all.
         into: ``[targets]``, the nodes whose incoming edges are kept; all of them lie within ``nodes``.
         features: those of the kept nodes.
+        inner: where the nodes ``into`` are among the kept ones.
     """
 
-    def __init__(self, whole: Whole, nodes: Tensor | None, into: Tensor, features: Tensor) -> None:
+    def __init__(self, whole: Whole, nodes: Tensor | None, into: Tensor, features: Tensor, inner: Tensor) -> None:
         super().__init__(features)
-        self._whole, self._nodes = whole, nodes
+        self._whole, self._nodes, self.inner = whole, nodes, inner
         self._into = torch.zeros(whole.nodes, dtype=torch.bool).index_fill_(0, into, True)
 
     def _make_structure(self, loops: str) -> Structure:
@@ -214,6 +223,12 @@ class Edges(Tensor):
 
         assert isinstance(self.graph, Whole)
         return Edges.of(edge_index, Copies(self.graph, node, group, inner, x))
+
+    def inward(self) -> Edges:
+        """The same, on which layers return no rows but those that the edges go into."""
+        graph = copy(self.graph)
+        graph.inner = getattr(graph, "into", None)
+        return Edges.of(self.as_subclass(Tensor), graph)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return Edges.of, (self.as_subclass(Tensor), self.graph)

@@ -12,16 +12,19 @@ from torch import Tensor
 
 from nas.evaluation.engine.attention import ATTENTIONS
 from nas.evaluation.engine.convolutions import CONVOLUTIONS
+from nas.evaluation.engine.convolutions import NARROWING as CONVOLVING
 from nas.evaluation.engine.dropout import Noise
 from nas.evaluation.engine.elementwise import ELEMENTWISE
 from nas.evaluation.engine.graph import Part, graph_of
 from nas.evaluation.engine.printed import CARRYING, PRINTED
+from nas.evaluation.engine.printed import NARROWING as PRINTING
 from nas.evaluation.engine.quantising import chance, quantise
 from nas.searchspace.layers.hops import FURTHER
 from nas.searchspace.layers.known import is_ours
 from nas.searchspace.layers.quantised import Quantised, Quantiser
 
 LAYERS = CONVOLUTIONS | ATTENTIONS | PRINTED
+NARROWING = (*CONVOLVING, *PRINTING)
 
 
 @contextmanager
@@ -73,6 +76,7 @@ def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:
             out: Tensor = plain(layer, x, edge_index, *more, **named)
         else:
             out = fast(layer, x, graph, noise)
+            out = out if fast in NARROWING else graph.wanted(out)
         return out
 
     return forward

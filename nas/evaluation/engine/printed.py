@@ -70,7 +70,7 @@ def attention_conv(layer: AttentionConv, x: Tensor, graph: Graph, noise: Noise) 
     out, h = (rows.view(-1, layer.heads, layer.width) for rows in (out, h))
     if layer.aggregate == "mean":
         out = out / looped.degree.clamp(min=1).view(-1, 1, 1)
-    return layer.combined(out, h)
+    return layer.combined(graph.wanted(out), graph.wanted(h))
 
 
 def _alike(layer: AttentionConv, h: Tensor, graph: Graph, noise: Noise) -> Tensor:
@@ -110,5 +110,7 @@ PRINTED: dict[type, tuple[Any, Any]] = {
     AttentionConv: (attention_conv, lambda m: True),
 }
 """Layer to its forward pass, and to what it asks of the layer."""
+NARROWING = (attention_conv,)
+"""Those that return the wanted rows of the graph alone, so that nothing more is computed for the others."""
 CARRYING: dict[type, Any] = {EdgeAggregate: edge_aggregate}
 """Layer to its forward pass along edges that carry something, where it is known which edge is which."""

@@ -148,6 +148,17 @@ class _Highest(torch.autograd.Function):
         return grad_values, torch.cat(columns, dim=1) if wanted_x else None, None
 
 
+class _Taken(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, places: Tensor) -> Tensor:
+        ctx.places, ctx.shape = places, x.shape
+        return x.index_select(0, places)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return grads[0].new_zeros(ctx.shape).index_copy_(0, ctx.places, grads[0]), None
+
+
 class _Summed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, structure: Structure) -> Tensor:
@@ -243,6 +254,12 @@ def summed(structure: Structure, rows: Tensor) -> Tensor:
 def top(structure: Structure, rows: Tensor, x: Tensor) -> Tensor:
     """Row i is the largest of ``x[i]`` and the rows ``[edges, width]`` of the edges into i, column by column."""
     out: Tensor = _Top.apply(rows, x, structure)  # type: ignore[no-untyped-call]
+    return out
+
+
+def taken(x: Tensor, places: Tensor) -> Tensor:
+    """The rows at these places, which are all different."""
+    out: Tensor = _Taken.apply(x, places)  # type: ignore[no-untyped-call]
     return out
 
 

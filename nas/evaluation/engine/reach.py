@@ -65,7 +65,7 @@ class Reach:
             return Edges.of(self.whole.edges, self.whole)
         if (outer, inner) not in self._edges:
             nodes = None if outer == EVERYWHERE else self._circles[outer]
-            part = Part(self.whole, nodes, self._circles[inner], self.features(outer))
+            part = Part(self.whole, nodes, self._circles[inner], self.features(outer), self.places(outer, inner))
             self._edges[outer, inner] = Edges.of(self.whole.edges[:, :0], part)
         return self._edges[outer, inner]
 

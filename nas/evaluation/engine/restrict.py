@@ -17,6 +17,7 @@ import torch
 import torch.fx
 from torch import Tensor
 
+from nas.evaluation.engine.products import taken
 from nas.evaluation.engine.reach import EVERYWHERE, Reach
 from nas.searchspace.layers.hops import Layers, is_rowwise_call
 from nas.searchspace.layers.known import is_ours
@@ -75,10 +76,10 @@ def _needed(
         level = needed[node]
         inputs = [source for source in node.all_input_nodes if source.op != "placeholder" or source.target == "x"]
         far = _hops(node, layers, hops)
-        if far is not None:
-            level = level if level == EVERYWHERE or far == 0 else reach.level(level + far)
-        elif _needs_all(node, layers):
+        if _needs_all(node, layers):
             level = EVERYWHERE
+        elif far is not None:
+            level = level if level == EVERYWHERE or far == 0 else reach.level(level + far)
         elif not _is_rowwise(node, layers):
             return None
         for source in inputs:
@@ -93,8 +94,9 @@ def _hops(node: torch.fx.Node, layers: Named, hops: Hops) -> int | None:
 
 
 def _needs_all(node: torch.fx.Node, layers: Named) -> bool:
-    layer = layers[str(node.target)] if node.op == "call_module" else None
-    return isinstance(layer, torch.nn.BatchNorm1d) and layer.training
+    """Whether it normalises by all rows, itself or in what it is made of."""
+    within = layers[str(node.target)].modules() if node.op == "call_module" else ()
+    return any(isinstance(layer, torch.nn.BatchNorm1d) and layer.training for layer in within)
 
 
 def _is_rowwise(node: torch.fx.Node, layers: Named) -> bool:
@@ -116,21 +118,21 @@ def _rewritten(
     """The same program of a ``Reach``, each step on its own circle."""
     new, made = torch.fx.Graph(), dict[torch.fx.Node, tuple[torch.fx.Node, int]]()
     circles = new.placeholder("reach")
-    taken: dict[tuple[torch.fx.Node, int], torch.fx.Node] = {}
+    cut: dict[tuple[torch.fx.Node, int], torch.fx.Node] = {}
 
     def at(level: int) -> Callable[[torch.fx.Node], torch.fx.Node]:
         def value(source: torch.fx.Node) -> torch.fx.Node:
             found, has = made[source]
             if has == level:
                 return found
-            if (source, level) not in taken:
-                taken[source, level] = new.call_function(rows, (found, circles, has, level))
-            return taken[source, level]
+            if (source, level) not in cut:
+                cut[source, level] = new.call_function(rows, (found, circles, has, level))
+            return cut[source, level]
 
         return value
 
     for node in old.nodes:
-        level = needed[node]
+        level = EVERYWHERE if _needs_all(node, layers) else needed[node]
         if node.op == "placeholder":
             if node.target == "x":
                 made[node] = new.call_function(Reach.features, (circles, level)), level
@@ -141,25 +143,12 @@ def _rewritten(
             if level != EVERYWHERE and far > 0:
                 outer, inner = reach.level(level + far), reach.level(level + far - 1)
             edges = new.call_function(Reach.edges, (circles, outer, inner))
-            made[node] = new.call_module(str(node.target), (at(outer)(node.all_input_nodes[0]), edges)), outer
+            made[node] = new.call_module(str(node.target), (at(outer)(node.all_input_nodes[0]), edges)), inner
         else:
-            level = EVERYWHERE if _needs_all(node, layers) else level
             made[node] = new.node_copy(node, at(level)), level
     return new
 
 
-class _Rows(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, places: Tensor) -> Tensor:
-        ctx.places, ctx.shape = places, x.shape
-        return x.index_select(0, places)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        return grads[0].new_zeros(ctx.shape).index_copy_(0, ctx.places, grads[0]), None
-
-
 def rows(x: Tensor, reach: Reach, outer: int, inner: int) -> Tensor:
     """The rows of the inner circle out of those of the outer one."""
-    out: Tensor = _Rows.apply(x, reach.places(outer, inner))  # type: ignore[no-untyped-call]
-    return out
+    return taken(x, reach.places(outer, inner))

@@ -85,7 +85,7 @@ def test_what_copies_can_be_made_of():
     assert Edges.of(edges, whole).divisible
     assert not Edges.of(edges, Whole(edges, NODES)).divisible
     assert not Edges.of(edges, Whole(edges, NODES, x.double())).divisible  # the engine leaves it to the plain layers
-    assert not Edges.of(edges, Part(whole, None, torch.arange(3), x)).divisible
+    assert not Edges.of(edges, Part(whole, None, torch.arange(3), x, torch.arange(3))).divisible
 
 
 @settings(max_examples=60)

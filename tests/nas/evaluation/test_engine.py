@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch_geometric.nn import GINConv
 
 from nas.data.collate import collate, offsets, select
 from nas.evaluation.engine.features import SparseFeatures
@@ -186,6 +187,33 @@ def test_rows_that_no_score_depends_on_are_left_out(variant):
     assert len(seen) >= 2
     assert seen[-1] == 20  # the head maps the scored rows alone
     assert max(seen) < 300
+
+
+class Normalising(torch.nn.Module):
+    """A layer of messages with a normalisation by all rows inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        inside = (torch.nn.Linear(40, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 8))
+        self.first = GINConv(torch.nn.Sequential(*inside))
+        self.second = GINConv(torch.nn.Linear(8, 3))
+
+    def forward(self, x, edge_index):
+        return self.second(self.first(x, edge_index), edge_index)
+
+
+def test_a_normalisation_inside_of_a_layer_has_all_rows():
+    task = graph("sparse", nodes=300, links=300)
+    ready, scores = prepare(task), Scoring(predict)
+    torch.manual_seed(0)
+    model = Normalising()
+    with lowered(model, 0):
+        for training in (True, False):
+            model.train(training)
+            for split in ("train", "valid"):
+                (batch,) = ready.batches(split)
+                whole = predict(model, ready, batch)
+                assert torch.allclose(scores(model, ready, batch), whole, atol=1e-5)
 
 
 def test_the_same_edges_with_other_features():

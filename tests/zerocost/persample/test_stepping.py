@@ -28,27 +28,26 @@ def stepped(model: torch.nn.Module, task: Task) -> tuple[Tensor, Tensor, list[in
     told = list[Samples]()
     with torch.no_grad():
         got = outputs(model, some, told.append)
-        wanted = outputs(model, replace(some, inner=()), lambda _: None)
+        wanted = outputs(model, replace(some, nearer=None), lambda _: None)
     return got, wanted, [len(each.node) for each in told], some
 
 
 @pytest.mark.parametrize("make", [node, pairs])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_same_outputs_from_fewer_rows(name, make):
-    """Plain, and on what is prepared; the last step has the rows of the items alone."""
+    """The last step has the rows of the items alone."""
     operator, settings = VARIANTS[name]
-    plain = make(words=True)
-    for task in (plain, prepare(plain)):
-        model = network(Stack(operator, "layer", "elu", layers=3, **settings), task).eval()
-        with lowered(model, 0):
-            got, wanted, rows, some = stepped(model, task)
-        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
-        assert rows == sorted(rows, reverse=True)
-        assert rows[0] == len(some.node)
-        if some.inner:
-            assert rows[-1] == len(some.within(0).node) < rows[0]
-        if len(some.inner) == 3:
-            assert set(rows) == {len(some.within(hops).node) for hops in range(4)}
+    task = prepare(make(words=True))
+    model = network(Stack(operator, "layer", "elu", layers=3, **settings), task)
+    with lowered(model, 0):
+        got, wanted, rows, some = stepped(model, task)
+    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+    assert rows == sorted(rows, reverse=True)
+    assert rows[0] == len(some.node)
+    if some.hops:
+        assert rows[-1] == len(some.within(0).node) < rows[0]
+    if some.hops == 3:
+        assert set(rows) == {len(some.within(hops).node) for hops in range(4)}
 
 
 class Jumping:
@@ -62,7 +61,7 @@ class Jumping:
 
 def test_what_is_needed_near_and_far():
     task = prepare(node())
-    model = network(Jumping(), task).eval()
+    model = network(Jumping(), task)
     with lowered(model, 0):
         got, wanted, rows, some = stepped(model, task)
     torch.testing.assert_close(got, wanted)
@@ -86,8 +85,10 @@ class Mixing(torch.nn.Module):
 
 
 def test_a_step_that_may_mix_rows_is_given_all_of_them():
-    task = node()
-    _, _, rows, some = stepped(Mixing().eval(), task)
+    task, model = prepare(node()), Mixing().eval()
+    with lowered(model, 0):
+        _, _, rows, some = stepped(model, task)
+    assert some.hops == 2
     assert rows == [len(some.node)]
 
 
