@@ -28,6 +28,8 @@ ROWS = 20_000
 """Rows of one pass; more samples than fit are taken in several passes, which bounds the memory."""
 KEPT = 200_000
 """Rows that are kept for the next architecture; larger unions are built each time."""
+NEARER = 0.7
+"""What is within fewer hops is set apart if it has no larger part of the rows."""
 MOST = 0.5
 """Neighbourhoods with a larger part of the graph than this, and too large to be kept, are not copied."""
 ASKED = 8
@@ -48,8 +50,8 @@ class Samples:
         edge_index: ``[2, edges]``, sorted by target; those of prepared tensors are fewer.
         shared: whether all samples hear of the same rows, which are those of the graph. Then ``node`` is 0 everywhere.
         key: ``[rows of x]`` int64, ascending, says which node of which sample each row is.
-        nearer: the same samples within one hop less, which know those within two hops less, and so on; None of those
-            without prepared edges.
+        hops: within how many hops these are.
+        nearer: the same samples within fewer hops, the most of those that are worth it, which know further ones.
     """
 
     arguments: tuple[Tensor, ...]
@@ -59,6 +61,7 @@ class Samples:
     edge_index: Tensor
     shared: bool = False
     key: Tensor | None = None
+    hops: int = 0
     nearer: Samples | None = None
 
     def __len__(self) -> int:
@@ -69,14 +72,19 @@ class Samples:
         """Samples that one backward pass tells apart."""
         return 1 if self.shared else len(self)
 
-    @property
-    def hops(self) -> int:
-        """Within how many hops these are, if the nearer ones are there."""
-        return 0 if self.nearer is None else self.nearer.hops + 1
-
     def within(self, hops: int) -> Samples:
-        """The same samples within so many hops."""
-        return self if self.nearer is None or self.hops <= hops else self.nearer.within(hops)
+        """The same samples within so many hops, or somewhat more."""
+        return self if self.nearer is None or self.nearer.hops < hops else self.nearer.within(hops)
+
+    @property
+    def next(self) -> Samples | None:
+        """The same samples within one hop less, if they are there."""
+        return None if self.nearer is None or self.nearer.hops < self.hops - 1 else self.nearer
+
+    @property
+    def size(self) -> int:
+        """Rows, with those of the nearer ones."""
+        return len(self.node) + (0 if self.nearer is None else self.nearer.size)
 
     def places(self, inner: Samples) -> Tensor:
         """Where the rows of the same samples within fewer hops are among these."""
@@ -93,7 +101,7 @@ class Samples:
     def inward(self) -> tuple[Tensor, ...]:
         """The arguments for a layer whose outermost rows nobody needs: if edges are prepared, it leaves them out."""
         x, *further = self.arguments
-        return self.arguments if self.graph is None else (x, further[0].inward(), *further[1:])  # type: ignore[attr-defined]
+        return self.arguments if self.graph is None or self.next is None else (x, further[0].inward(), *further[1:])  # type: ignore[attr-defined]
 
     @cached_property
     def graph(self) -> Any:
@@ -112,12 +120,14 @@ class Samples:
 class _Part:
     """The neighbourhoods of some items of a batch: rows sorted by sample and node; edges between the rows.
 
-    ``edge`` says which of the batch each edge is. ``scored`` are the rows of the items, ``[2, items]`` for pairs.
+    ``far`` says how many hops away from its item each row of a graph is whose edges are prepared; of a graph that is an
+    item it is -1, so that edges go into all rows. ``edge`` says which of the
+    batch each edge is. ``scored`` are the rows of the items, ``[2, items]`` for pairs.
     """
 
     node: Tensor
     sample: Tensor
-    inner: Tensor
+    far: Tensor
     edge_index: Tensor
     edge: Tensor
     scored: Tensor
@@ -142,7 +152,7 @@ def samples(task: Task, items: Items, hops: int, prepared: bool) -> Iterator[Sam
             continue
         made, rows = list[Samples](), 0
         for one in _passes(task, batch, where, hops, prepared):
-            rows += len(one.node)
+            rows += one.size
             if rows <= KEPT:
                 made.append(one)
             yield one
@@ -157,7 +167,7 @@ def _is_most(task: Task, items: Items, batch: Batch, where: Tensor, hops: int) -
     key = "most", items, hops
     if key not in batch.kept:
         some = _targets(batch, where)[..., :ASKED]
-        heard = _heard(_links(batch)[0], _centres(some, len(batch.x)), len(batch.x), hops)[0]
+        heard, _ = _heard(_links(batch)[0], _centres(some, len(batch.x)), len(batch.x), hops)
         batch.kept[key] = len(heard) > MOST * len(batch.x) * some.size(-1)
     return bool(batch.kept[key])
 
@@ -175,38 +185,64 @@ def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) 
     waiting, rows, first = list[_Part](), 0, 0
     for part in chain(_parts(task, batch, where, hops, prepared), [None]):
         if part is None or (waiting and rows + len(part.node) > ROWS):
-            some = where[first : first + sum(p.scored.size(-1) for p in waiting)]
-            nearer = None
-            for fewer in range(hops if prepared else 0):  # elsewhere rows are told from edges by their number alone
-                parts = list(_parts(task, batch, some, fewer, prepared))
-                nearer = replace(_samples(task, batch, some, parts, prepared), nearer=nearer)
-            yield replace(_samples(task, batch, some, waiting, prepared), nearer=nearer)
+            joined = _joined(waiting)
+            some = where[first : first + joined.scored.size(-1)]
+            yield _samples(task, batch, some, joined, hops, prepared)
             waiting, rows, first = [], 0, first + len(some)
         if part is not None:
             waiting.append(part)
             rows += len(part.node)
 
 
-def _samples(task: Task, batch: Batch, where: Tensor, parts: list[_Part], prepared: bool) -> Samples:
+def _joined(parts: list[_Part]) -> _Part:
+    """Parts with other items each as one."""
     sizes, counts = [len(p.node) for p in parts], [p.scored.size(-1) for p in parts]
     shifts = [sum(sizes[:i]) for i in range(len(parts))]
-    node = torch.cat([p.node for p in parts])
-    sample = torch.cat([p.sample + sum(counts[:i]) for i, p in enumerate(parts)])
-    edge_index = torch.cat([p.edge_index + shift for p, shift in zip(parts, shifts, strict=True)], dim=1)
-    scored = torch.cat([p.scored + shift for p, shift in zip(parts, shifts, strict=True)], dim=-1)
+    return _Part(
+        node=torch.cat([p.node for p in parts]),
+        sample=torch.cat([p.sample + sum(counts[:i]) for i, p in enumerate(parts)]),
+        far=torch.cat([p.far for p in parts]),
+        edge_index=torch.cat([p.edge_index + shift for p, shift in zip(parts, shifts, strict=True)], dim=1),
+        edge=torch.cat([p.edge for p in parts]),
+        scored=torch.cat([p.scored + shift for p, shift in zip(parts, shifts, strict=True)], dim=-1),
+    )
+
+
+def _samples(task: Task, batch: Batch, where: Tensor, part: _Part, hops: int, prepared: bool) -> Samples:
+    """With nearer ones where the edges are prepared; elsewhere rows are told from edges by their number alone."""
+    worth, rows = list[int](), len(part.node)
+    for fewer in reversed(range(hops if prepared else 0)):
+        count = int((part.far <= fewer).sum())
+        if count <= NEARER * rows:
+            worth.insert(0, fewer)
+            rows = count
+    made = None
+    for fewer in worth:
+        made = replace(_within(task, batch, where, _nearer(part, fewer), fewer, prepared), nearer=made)
+    return replace(_within(task, batch, where, part, hops, prepared), nearer=made)
+
+
+def _nearer(part: _Part, hops: int) -> _Part:
+    """The rows within fewer hops, and the edges into those that are one hop nearer."""
+    rows, edges = part.far <= hops, part.far[part.edge_index[1]] < hops
+    place = rows.cumsum(0) - 1
+    edge_index = place[part.edge_index[:, edges]]
+    return _Part(part.node[rows], part.sample[rows], part.far[rows], edge_index, part.edge[edges], place[part.scored])
+
+
+def _within(task: Task, batch: Batch, where: Tensor, part: _Part, hops: int, prepared: bool) -> Samples:
     x: Any = batch.x
-    x = x.rows(node) if prepared and hasattr(x, "rows") else _plain(x).index_select(0, node)
-    edges = edge_index
+    x = x.rows(part.node) if prepared and hasattr(x, "rows") else _plain(x).index_select(0, part.node)
+    edges = part.edge_index
     if prepared:
         known: Any = batch.edge_index
-        edges = known.copies(edge_index, node, sample, torch.cat([p.inner for p in parts]), x)
-    found = {"x": x, "edge_index": edges, "batch": sample, "edge_label_index": scored}
-    number = torch.cat([p.edge for p in parts])
-    found |= {name: value[number] for name in CARRIED if (value := getattr(batch, name)) is not None}
+        edges = known.copies(edges, part.node, part.sample, part.far < hops, x)
+    found = {"x": x, "edge_index": edges, "batch": part.sample, "edge_label_index": part.scored}
+    found |= {name: value[part.edge] for name in CARRIED if (value := getattr(batch, name)) is not None}
     arguments = tuple(found[name] for name in task.inputs)
-    key = None if task.level == "graph" else sample * len(batch.x) + node
-    of_nodes = scored if task.level == "node" else None
-    return Samples(arguments, batch.y[where], of_nodes, sample, edge_index, key=key)
+    scored = part.scored if task.level == "node" else None
+    key = None if task.level == "graph" else part.sample * len(batch.x) + part.node
+    return Samples(arguments, batch.y[where], scored, part.sample, part.edge_index, key=key, hops=hops)
 
 
 def _plain(x: Any) -> Tensor:
@@ -265,8 +301,8 @@ def _egos(links: Links, targets: Tensor, nodes: int, hops: int, ring: bool) -> _
     """The ``hops``-hop neighbourhoods of the targets, ``[items]``, or of the two of each item, ``[2, items]``."""
     into, out_of = links
     centre = _centres(targets, nodes)
-    found, inner = _heard(into, centre, nodes, hops)
-    to, of, number = _beside(found if ring else inner, into, nodes)
+    found, far = _heard(into, centre, nodes, hops)
+    to, of, number = _beside(found if ring else found[far < hops], into, nodes)
     if ring:
         core = found
         at, further, further_number = _beside(core, out_of, nodes)
@@ -274,11 +310,12 @@ def _egos(links: Links, targets: Tensor, nodes: int, hops: int, ring: bool) -> _
         to, of = torch.cat([to, further[outside]]), torch.cat([of, at[outside]])
         number = torch.cat([number, further_number[outside]])
         found = torch.unique(torch.cat([of, to, core]))
+        far = torch.zeros_like(found)
     to, order = to.sort(stable=True)
     edge_index = torch.stack([torch.searchsorted(found, of[order]), torch.searchsorted(found, to)])
     sample = found.div(nodes, rounding_mode="floor")
     scored = torch.searchsorted(found, centre)
-    return _Part(found.remainder(nodes), sample, _among(found, inner), edge_index, number[order], scored)
+    return _Part(found.remainder(nodes), sample, far, edge_index, number[order], scored)
 
 
 def _centres(targets: Tensor, nodes: int) -> Tensor:
@@ -287,15 +324,15 @@ def _centres(targets: Tensor, nodes: int) -> Tensor:
 
 
 def _heard(into: End, centre: Tensor, nodes: int, hops: int) -> tuple[Tensor, Tensor]:
-    """The sorted keys of what is within so many hops, and of what is within one less."""
+    """The sorted keys of what is within so many hops, and how many hops away each of them is."""
     found = frontier = torch.unique(centre)
-    inner = found[:0]
-    for _ in range(hops):
-        inner = found
+    far = torch.zeros_like(found)
+    for hop in range(1, hops + 1):
         _, heard, _ = _beside(frontier, into, nodes)
         frontier = _without(torch.unique(heard), found)
-        found = torch.cat([found, frontier]).sort().values
-    return found, inner
+        found, order = torch.cat([found, frontier]).sort()
+        far = torch.cat([far, torch.full_like(frontier, hop)])[order]
+    return found, far
 
 
 def _among(keys: Tensor, known: Tensor) -> Tensor:
@@ -323,5 +360,5 @@ def _graphs(batch: Batch, where: Tensor) -> Iterator[_Part]:
         node = torch.arange(begin, end, device=edges.device)
         number = order[first_edge[graph] : first_edge[graph + 1]]
         number = number[edges[1, number].argsort(stable=True)]
-        mine, inner = edges[:, number] - begin, torch.ones_like(node, dtype=torch.bool)
-        yield _Part(node, torch.zeros_like(node), inner, mine, number, node[:1] * 0)
+        mine, nowhere = edges[:, number] - begin, torch.full_like(node, -1)
+        yield _Part(node, torch.zeros_like(node), nowhere, mine, number, node[:1] * 0)

@@ -47,9 +47,9 @@ def _spare(samples: Samples) -> Tensor:
     return torch.cat([samples.node, samples.node.new_tensor([len(samples)])])
 
 
-def _nearer(samples: Samples) -> Tensor:
-    assert samples.nearer is not None
-    return samples.nearer.node
+def _next(samples: Samples) -> Tensor:
+    assert samples.next is not None
+    return samples.next.node
 
 
 def _edges(samples: Samples) -> Tensor:
@@ -69,7 +69,7 @@ _ALWAYS: _Rows = [
 ]
 """What rows there may be: how many, and the sample of each."""
 
-_PREPARED: _Rows = [*_ALWAYS, (lambda s: len(_nearer(s)) if s.nearer is not None else -1, lambda s: _nearer(s))]
+_PREPARED: _Rows = [*_ALWAYS, (lambda s: len(_next(s)) if s.next is not None else -1, lambda s: _next(s))]
 """Where layers compute on prepared edges, which may leave the outermost rows out."""
 
 _ROWS: _Rows = [

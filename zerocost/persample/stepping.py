@@ -60,7 +60,7 @@ def outputs(model: torch.nn.Module, samples: Samples, entering: Callable[[Sample
             by_item = is_ours(type(layer)) in DECODERS or any(
                 made[s][1] is None for s in node.all_input_nodes if s in made
             )
-            left = here.nearer if hears and here.nearer is not None and len(out) == len(here.nearer.node) else here
+            left = here.next if hears and here.next is not None and len(out) == len(here.next.node) else here
             made[node] = out, None if by_item else left
     raise AssertionError("a network returns something")
 

@@ -44,7 +44,7 @@ def test_the_same_outputs_from_fewer_rows(name, make):
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
     assert rows == sorted(rows, reverse=True)
     assert rows[0] == len(some.node)
-    if some.hops:
+    if some.nearer is not None:
         assert rows[-1] == len(some.within(0).node) < rows[0]
     if some.hops == 3:
         assert set(rows) == {len(some.within(hops).node) for hops in range(4)}
