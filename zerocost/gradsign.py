@@ -10,8 +10,8 @@ from torch import Tensor
 from nas.searchspace.task import Target, Task
 from nas.zerocost.base import Proxy, losses, untouched
 from nas.zerocost.items import Items
-from nas.zerocost.persample.egonets import Samples
 from nas.zerocost.persample.gradients import by_item, one_by_one, unions, uses
+from nas.zerocost.persample.samples import Samples
 from nas.zerocost.persample.uses import CannotSplitError
 
 MOST = 64

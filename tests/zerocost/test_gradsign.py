@@ -20,8 +20,8 @@ from nas.zerocost import registry
 from nas.zerocost.base import losses
 from nas.zerocost.gradsign import MOST, gradsign, gradsign_of, split
 from nas.zerocost.items import Items
-from nas.zerocost.persample.egonets import Samples
 from nas.zerocost.persample.gradients import uses
+from nas.zerocost.persample.samples import Samples
 from nas.zerocost.persample.uses import CannotSplitError
 from tests.zerocost import naive
 from tests.zerocost.tasks import VARIANTS, Stack, disturbed, double, graphs, network, node, several

@@ -21,9 +21,10 @@ from nas.searchspace.layers.known import DECODERS, is_ours
 from nas.searchspace.layers.quantised import Quantiser
 from nas.searchspace.task import Batch, Task
 from nas.zerocost.items import Items
-from nas.zerocost.persample.egonets import Samples, samples
+from nas.zerocost.persample.egonets import samples
 from nas.zerocost.persample.listener import Listener
 from nas.zerocost.persample.receptive import all_known, hops, hops_of
+from nas.zerocost.persample.samples import Samples
 from nas.zerocost.persample.stepping import outputs
 from nas.zerocost.persample.uses import CannotSplitError, Use
 

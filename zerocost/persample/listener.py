@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
-from nas.zerocost.persample.egonets import Samples
 from nas.zerocost.persample.rows import owner_of
+from nas.zerocost.persample.samples import Samples
 from nas.zerocost.persample.uses import CannotSplitError, Convolution, Elementwise, Linear, Use
 
 

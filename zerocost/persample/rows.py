@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nas.zerocost.persample.egonets import Samples
+from nas.zerocost.persample.samples import Samples
 from nas.zerocost.persample.uses import CannotSplitError
 
 

@@ -8,6 +8,8 @@ only, so the later ones do with a fraction of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, cast
 
 import torch
@@ -16,13 +18,14 @@ from torch import Tensor
 
 from nas.searchspace.layers.hops import is_rowwise_call
 from nas.searchspace.layers.known import DECODERS, is_ours
-from nas.zerocost.persample.egonets import Samples
 from nas.zerocost.persample.receptive import inside, trace
+from nas.zerocost.persample.samples import Samples
 
 Named = dict[str, torch.nn.Module]
+Entering = Callable[[Samples], None]
 
 
-def outputs(model: torch.nn.Module, samples: Samples, entering: Callable[[Samples], None]) -> Tensor:
+def outputs(model: torch.nn.Module, samples: Samples, entering: Entering) -> Tensor:
     """The network's outputs for the samples, one for each.
 
     Args:
@@ -32,37 +35,55 @@ def outputs(model: torch.nn.Module, samples: Samples, entering: Callable[[Sample
     graph = trace(model) if samples.nearer is not None else None
     layers: Named = dict(model.named_modules())
     needed = None if graph is None else _needed(graph, layers)
-    if graph is None or needed is None:
+    if needed is None:
         entering(samples)
         return _scored(model(*samples.arguments), samples)
-    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
-    number = {node: place for place, node in enumerate(placeholders)}
-    made = dict[torch.fx.Node, tuple[Any, Samples | None]]()  # and of which nodes; behind a decoder of none
-    for node in graph.nodes:
-        here = samples.within(needed[node])
-        layer = layers[str(node.target)] if node.op == "call_module" else None
+    return _Steps(layers, needed, samples, entering).run()
+
+
+@dataclass(eq=False)
+class _Steps:
+    """The steps of a network in their order, each with the hops within which it is needed."""
+
+    layers: Named
+    needed: dict[torch.fx.Node, int]
+    samples: Samples
+    entering: Entering
+    made: dict[torch.fx.Node, tuple[Any, Samples | None]] = field(default_factory=dict)
+    """What a step has computed, and of which nodes: behind a decoder of none."""
+
+    def run(self) -> Tensor:
+        for node, hops in self.needed.items():
+            here = self.samples.within(hops)
+            if node.op == "output":
+                return _scored(self._value(node.all_input_nodes[0], here, here.arguments), here)
+            if node.op != "placeholder":
+                self.made[node] = self._step(node, here)
+        raise AssertionError("a network returns something")
+
+    @cached_property
+    def number(self) -> dict[torch.fx.Node, int]:
+        """Of each argument."""
+        return {node: place for place, node in enumerate(n for n in self.needed if n.op == "placeholder")}
+
+    def _step(self, node: torch.fx.Node, here: Samples) -> tuple[Any, Samples | None]:
+        layer = self.layers[str(node.target)] if node.op == "call_module" else None
         hears = layer is not None and inside(layer) > 0
-        arguments = here.inward if hears else here.arguments
+        value = partial(self._value, here=here, arguments=here.inward if hears else here.arguments)
+        given, named = cast(Any, torch.fx.node.map_arg((node.args, node.kwargs), value))
+        self.entering(here if hears else here.rows)
+        out = cast(Callable[..., Any], node.target if layer is None else layer)(*given, **named)
+        before = (self.made[source][1] for source in node.all_input_nodes if source in self.made)
+        if is_ours(type(layer)) in DECODERS or None in before:
+            return out, None
+        left = here.next if hears else None  # where the layer has left out what nobody needs
+        return out, here if left is None or len(out) != len(left.node) else left
 
-        def value(source: torch.fx.Node, here: Samples = here, arguments: tuple[Tensor, ...] = arguments) -> Any:
-            if source in number:
-                return arguments[number[source]]
-            found, there = made[source]
-            return found if there is here or there is None else found.index_select(0, there.places(here))
-
-        if node.op == "output":
-            return _scored(value(node.all_input_nodes[0]), here)
-        if node.op != "placeholder":
-            given, named = (torch.fx.node.map_arg(each, value) for each in (node.args, node.kwargs))
-            call = cast(Callable[..., Any], node.target if layer is None else layer)
-            entering(here if hears else here.rows)
-            out = call(*given, **named)
-            by_item = is_ours(type(layer)) in DECODERS or any(
-                made[s][1] is None for s in node.all_input_nodes if s in made
-            )
-            left = here.next if hears and here.next is not None and len(out) == len(here.next.node) else here
-            made[node] = out, None if by_item else left
-    raise AssertionError("a network returns something")
+    def _value(self, source: torch.fx.Node, here: Samples, arguments: tuple[Tensor, ...]) -> Any:
+        if source in self.number:
+            return arguments[self.number[source]]
+        found, there = self.made[source]
+        return found if there is here or there is None else found.index_select(0, there.places(here))
 
 
 def _scored(out: Tensor, samples: Samples) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from nas.zerocost.persample.egonets import Samples
+from nas.zerocost.persample.samples import Samples
 
 BLOCK = 64
 """Columns whose per-sample gradients exist at a time."""

@@ -20,7 +20,8 @@ from nas.zerocost.gradsign import MOST, gradsign
 from nas.zerocost.items import Items
 from nas.zerocost.kernels import ntk_condition, ntk_error
 from nas.zerocost.persample import egonets
-from nas.zerocost.persample.egonets import Samples, samples
+from nas.zerocost.persample.egonets import samples
+from nas.zerocost.persample.samples import Samples
 from tests.zerocost.tasks import Stack, graphs, network, node, several
 from tests.zerocost.tasks import pairs as pairs_of_nodes
 

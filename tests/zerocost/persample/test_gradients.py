@@ -19,8 +19,8 @@ from nas.searchspace.spaces.registry import SPACES, find
 from nas.zerocost.base import losses
 from nas.zerocost.items import Items
 from nas.zerocost.persample import egonets
-from nas.zerocost.persample.egonets import Samples
 from nas.zerocost.persample.gradients import by_item, one_by_one, unions, uses
+from nas.zerocost.persample.samples import Samples
 from nas.zerocost.persample.uses import CannotSplitError, Linear, Use
 from tests.zerocost import naive
 from tests.zerocost.small import ROUNDED

@@ -13,9 +13,9 @@ from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
 from nas.searchspace import Network, Task, Value
 from nas.zerocost.items import Items
-from nas.zerocost.persample.egonets import Samples
 from nas.zerocost.persample.gradients import unions
 from nas.zerocost.persample.receptive import trace
+from nas.zerocost.persample.samples import Samples
 from nas.zerocost.persample.stepping import outputs
 from tests.zerocost.tasks import VARIANTS, Stack, network, node, pairs
 
