@@ -4,9 +4,8 @@
 
 Needs the table (NAS_DATA, or the package nas-bench-graph). It is ``nas compare`` with the settings of settings.toml:
 interrupted, it goes on where it was (the finished searches are kept in ``runs`` here), and what is finished is summed
-up in PART.csv, each time anew. With ``designn``
-the search is rewarded with the test metric, as that protocol has it, so those numbers compare with published ones
-alone; there "valid" is test.
+up in PART.csv, each time anew. With ``designn`` the search is rewarded with the test metric, as that protocol has it,
+so those numbers compare with published ones alone; there "valid" is test.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ _ALWAYS: _Rows = [
 ]
 """What rows there may be: how many, and the sample of each."""
 
-_PREPARED: _Rows = [*_ALWAYS, (lambda s: len(_next(s)) if s.next is not None else -1, lambda s: _next(s))]
+_PREPARED: _Rows = [*_ALWAYS, (lambda s: -1 if s.next is None else len(s.next.node), _next)]
 """Where layers compute on prepared edges, which may leave the outermost rows out."""
 
 _ROWS: _Rows = [
