@@ -1,14 +1,15 @@
 """The comparison in one table, and whether the targets are met.
 
-    python experiments/lpgnas/summary.py
+    python experiments/lpgnas/summary.py [--tables DIR]
 
-Reads finals.csv and fronts.csv. A network counts as no less accurate if its mean test accuracy over the final seeds is
+Reads finals.csv and fronts.csv, here or in another folder (gpu). A network counts as no less accurate if its mean test accuracy over the final seeds is
 no lower; all networks were chosen on validation. Domination is said twice: of chosen networks by their means on the
 test split, and of whole fronts by the search's one validation accuracy against the mean one of the rounded network.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,10 @@ Row = dict[str, str]
 
 
 def main() -> None:
-    finals, fronts = rows(HERE / "finals.csv"), rows(HERE / "fronts.csv")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", type=Path, default=HERE)
+    tables = parser.parse_args().tables
+    finals, fronts = rows(tables / "finals.csv"), rows(tables / "fronts.csv")
     for data in dict.fromkeys(row["data"] for row in finals):
         table(data, [row for row in finals if row["data"] == data])
     losses(finals)
