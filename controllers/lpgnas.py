@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nas.controllers.base import Problem, positive
+from nas.controllers.base import Problem, Trial, positive
 from nas.controllers.one_shot import OneShot, numbers_of
 from nas.searchspace.errors import BadInput
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 
 ONE, FRONT = (0.01,), (0.0, 0.01, 0.03, 0.1, 0.3)
 """Prices of a bit, with one objective and with several."""
+REDRAWN = 0.25
+"""Share of a network's knobs that are drawn again by the probabilities."""
+TRIES = 50
+"""Children that may be known already, or forbidden, before one is drawn without parents."""
 
 
 class LPGNAS(OneShot):
@@ -26,7 +32,8 @@ class LPGNAS(OneShot):
 
     Here several prices of a bit share the weights of one supernet, each with probabilities of its own, so that one
     training gives a front; bits count by their logarithm, so that a price means the same for small and for large
-    networks; options are normalised before they are weighed, as in DARTS, where the weights serve all of them; of
+    networks; what comes after the most probable ones are children of the best networks that were trained so far, those
+    of the front in one knob or in some drawn again by the probabilities; options are normalised before they are weighed, as in DARTS, where the weights serve all of them; of
     graphs with more than 30,000 edges the surroundings of the scored nodes are used alone; and a pass may compute one
     sampled path in place of all, the probabilities then learning by REINFORCE.
 
@@ -39,7 +46,7 @@ class LPGNAS(OneShot):
         epochs: of the supernet.
         path: ``mixture`` computes the weighted sum of all options, ``sampled`` one of each, which takes
             less memory and learns more slowly. Widths are sampled in both.
-        derived: the most probable architectures of each price that are proposed before others are drawn.
+        derived: the most probable architectures of each price that are proposed first.
         lr: learning rate of the weights.
         step: learning rate of the logits.
     """
@@ -54,7 +61,7 @@ class LPGNAS(OneShot):
         gamma: float = 0.0,
         epochs: int = 150,
         path: str = "mixture",
-        derived: int = 3,
+        derived: int = 2,
         lr: float = 0.01,
         step: float = 0.2,
     ) -> None:
@@ -63,6 +70,31 @@ class LPGNAS(OneShot):
         betas = several if beta == "" else numbers_of(beta, "beta")
         common: dict[str, Any] = {"epochs": epochs, "path": path, "derived": derived, "lr": lr, "step": step}
         super().__init__(problem, betas=betas, gamma=gamma, **common)
+        self._front: list[Trial] = []
+        self._known = set[Any]()
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        super().tell(trials)
+        self._known |= {self.space.canonical(trial.architecture) for trial in trials}
+        self._front = front([*self._front, *(trial for trial in trials if trial.values is not None)])
+
+    def _later(self, number: int, rng: random.Random) -> Any:
+        for _ in range(TRIES if self._front else 0):
+            # the more accurate, the more often: the smallest networks of a front may have given up the task
+            parent = self._front[int(len(self._front) * rng.random() ** 2)].architecture
+            child = self._child(parent, number, rng)
+            if child is not None and self.space.canonical(child) not in self._known:
+                return child
+        return super()._later(number, rng)
+
+    def _child(self, parent: Any, number: int, rng: random.Random) -> Any:
+        """The parent with another value of one knob, or with some drawn again; None where that is forbidden."""
+        if rng.random() < 0.5:
+            try:
+                return self.space.mutate(parent, rng)
+            except BadInput:  # nothing in the parent can change
+                return None
+        return self._redrawn(parent, number, REDRAWN, rng)
 
     def _check(self) -> Supernet:
         supernet = super()._check()
@@ -72,3 +104,12 @@ class LPGNAS(OneShot):
                 f"quantised:{self.space.name}, or use the controller darts"
             )
         return supernet
+
+
+def front(trials: Sequence[Trial]) -> list[Trial]:
+    """Those that no other one equals in all values and beats in one, by the first value, best first."""
+    kept = list[Trial]()
+    for one in sorted(trials, key=lambda trial: trial.values or (), reverse=True):
+        if not any(all(a >= b for a, b in zip(k.values or (), one.values or (), strict=True)) for k in kept):
+            kept.append(one)
+    return kept

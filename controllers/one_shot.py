@@ -26,9 +26,9 @@ SHARE = 0.5
 
 
 class OneShot(Counted):
-    """What differentiable controllers share. The n-th proposal depends on the problem alone, not on what was told.
+    """What differentiable controllers share.
 
-    It depends on the clock where the search has so few seconds that the supernet gets fewer epochs; how many it got is
+    What they propose depends on the clock where the search has so few seconds that the supernet gets fewer epochs; how many it got is
     in its checkpoint, with which a search that was interrupted goes on.
 
     The proposals go round the prices of a bit: the most probable architecture of each, then the next. After ``derived``
@@ -81,7 +81,7 @@ class OneShot(Counted):
         proposals = self._proposals
         if number < len(proposals):
             return proposals[number]
-        return self._drawn(number, rng)
+        return self._later(number, rng)
 
     def tell(self, trials: Any) -> None:
         self.heard(trials)
@@ -141,18 +141,24 @@ class OneShot(Counted):
             seen.add(key)
             yield made
 
-    def _drawn(self, number: int, rng: random.Random) -> Any:
-        """By the probabilities of the next price."""
-        from nas.controllers.supernet.derived import architecture, drawn
-
-        which = number % len(self._schedule.betas)
-        probabilities, made = self._probabilities[which], None
+    def _later(self, number: int, rng: random.Random) -> Any:
+        """Drawn by the probabilities of the next price."""
         for _ in range(SKIPPED):
-            numbers = drawn(probabilities, rng)
-            made = architecture(self.space, self.training.net.knobs, numbers, probabilities, rng)
-            if made is not None:
+            if (made := self._redrawn(None, number, 1.0, rng)) is not None:
                 return made
         return self.space.sample(rng)
+
+    def _redrawn(self, parent: Any, number: int, share: float, rng: random.Random) -> Any:
+        """With a share of its knobs drawn by the probabilities of the ``number``-th price; None if that is forbidden.
+
+        Knobs that the parent does not have are drawn too.
+        """
+        from nas.controllers.supernet.derived import architecture, drawn
+
+        probabilities = self._probabilities[number % len(self._schedule.betas)]
+        kept = {} if parent is None else {k: v for k, v in self.space.knobs(parent).items() if rng.random() >= share}
+        numbers = drawn(probabilities, rng)
+        return architecture(self.space, self.training.net.knobs, numbers, probabilities, rng, kept)
 
     def traces(self) -> list[Trace]:
         """How the probabilities sharpened; nothing where the supernet was not trained yet."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from nas.controllers.supernet.mixed import Knob
@@ -50,12 +51,22 @@ def drawn(probabilities: Probabilities, rng: random.Random) -> tuple[int, ...]:
 
 
 def architecture(
-    space: Space[Any], knobs: Sequence[Knob], numbers: Sequence[int], probabilities: Probabilities, rng: random.Random
+    space: Space[Any],
+    knobs: Sequence[Knob],
+    numbers: Sequence[int],
+    probabilities: Probabilities,
+    rng: random.Random,
+    kept: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
-    """The architecture with these options; what was never learned is drawn. None if the space forbids it."""
+    """The architecture with these options; what was never learned is drawn. None if the space forbids it.
+
+    Args:
+        kept: values of knobs by path, which go before all that.
+    """
     decided = {}
     for knob, number, p in zip(knobs, numbers, probabilities, strict=True):
         decided[knob.path] = rng.choice(knob.options) if max(p) - min(p) < EVEN else knob.options[number]
+    decided |= kept
 
     def pick(path: str, domain: Domain) -> Any:
         return decided[path] if path in decided else domain.sample(rng)

@@ -86,11 +86,11 @@ CATALOGUE: dict[str, Entry] = {
         ),
         Entry(
             "photo", "node", "Amazon photo products, linked when bought together; categories",
-            1, 7650, 238162, 745, 8, "random:20,30", _SHCHUR, "Amazon", "Photo", "Photo", normalise=True,
+            1, 7650, 238162, 745, 8, "random:20,30", _SHCHUR, "Amazon", "Photo", "Photo",
         ),
         Entry(
             "computers", "node", "Amazon computer products, linked when bought together; categories",
-            1, 13752, 491722, 767, 10, "random:20,30", _SHCHUR, "Amazon", "Computers", "Computers", normalise=True,
+            1, 13752, 491722, 767, 10, "random:20,30", _SHCHUR, "Amazon", "Computers", "Computers",
         ),
         Entry(
             "cs", "node", "computer-science authors, linked by co-authorship; fields of study",
