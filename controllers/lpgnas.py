@@ -32,10 +32,11 @@ class LPGNAS(OneShot):
 
     Here several prices of a bit share the weights of one supernet, each with probabilities of its own, so that one
     training gives a front; bits count by their logarithm, so that a price means the same for small and for large
-    networks; what comes after the most probable ones are children of the best networks that were trained so far, those
-    of the front in one knob or in some drawn again by the probabilities; options are normalised before they are weighed, as in DARTS, where the weights serve all of them; of
+    networks; options are normalised before they are weighed, as in DARTS, where the weights serve all of them; of
     graphs with more than 30,000 edges the surroundings of the scored nodes are used alone; and a pass may compute one
-    sampled path in place of all, the probabilities then learning by REINFORCE.
+    sampled path in place of all, the probabilities then learning by REINFORCE. After the most probable networks come
+    children of the best that were trained so far, the front: another value of one knob, or some of them drawn again by
+    the probabilities.
 
     For spaces with formats, such as ``lpgnas`` or ``quantised:agnn``, that can be one supernet.
 

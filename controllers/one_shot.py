@@ -28,8 +28,8 @@ SHARE = 0.5
 class OneShot(Counted):
     """What differentiable controllers share.
 
-    What they propose depends on the clock where the search has so few seconds that the supernet gets fewer epochs; how many it got is
-    in its checkpoint, with which a search that was interrupted goes on.
+    What they propose depends on the clock where the search has so few seconds that the supernet gets fewer epochs; how
+    many it got is in its checkpoint, with which a search that was interrupted goes on.
 
     The proposals go round the prices of a bit: the most probable architecture of each, then the next. After ``derived``
     of each, they are drawn by the probabilities.

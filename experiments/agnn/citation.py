@@ -1,7 +1,7 @@
 """The comparison of the AGNN paper: five searches of its space on three citation graphs, at equal numbers of networks.
 
     python experiments/agnn/citation.py [--runs DIR] [--data cora citeseer pubmed] [--methods random agnn ...]
-        [--device cuda] [--table FILE]
+        [--seed 1] [--device cuda] [--table FILE]
 
 Needs the data (NAS_DATA or a download). Interrupted, it goes on where it was; finished rows are skipped. Every search
 evaluates the same number of distinct networks. Its best five by validation are trained with fresh seeds, the mean
@@ -48,15 +48,19 @@ def main() -> None:
     parser.add_argument("--runs", default="runs")
     parser.add_argument("--data", nargs="*", default=["cora", "citeseer", "pubmed"])
     parser.add_argument("--methods", nargs="*", default=list(SETTINGS["methods"]))
+    parser.add_argument("--seed", type=int, default=SETTINGS["search"]["seed"], help="of the searches")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--table", type=Path, default=TABLE)
     chosen = parser.parse_args()
-    done = {(row["data"], row["method"], row["search_training"]) for row in rows(chosen.table)}
+    done = {
+        (row["data"], row["method"], row["search_training"], row["trials"], int(row["seed"]))
+        for row in rows(chosen.table)
+    }
     for method in chosen.methods:
         for data in chosen.data:
-            search = settings_of(data, method, chosen.device)
-            if (data, method, training_of(search)) not in done:
-                print(f"# {method} on {data}", flush=True)
+            search = settings_of(data, method, chosen.device) | {"seed": chosen.seed}
+            if (data, method, training_of(search), str(search["trials"]), chosen.seed) not in done:
+                print(f"# {method} on {data}, seed {chosen.seed}", flush=True)
                 append(chosen.table, compared(Path(chosen.runs), method, search) | origin(chosen.device))
 
 
@@ -75,7 +79,7 @@ def training_of(search: dict[str, Any]) -> str:
 def compared(root: Path, method: str, search: dict[str, Any]) -> dict[str, Any]:
     """One search and what its winner is worth."""
     data = search["data"]
-    name = f"citation-{data}-{method}-{training_of(search)}"
+    name = f"citation-{data}-{method}-{training_of(search)}-{search['seed']}"
     if RunFolder(root, name).exists():
         result = nas.resume(name, trials=search["trials"], runs=root, watcher=Log())
     else:
