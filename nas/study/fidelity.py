@@ -9,13 +9,18 @@ Rungs are epochs, the same for all architectures of a study, not shares of a tra
 epochs there are, values are still compared after equal work, and all trials share one small set of rungs, which has
 enough values soon. The thresholds are fixed when a training starts, from the trials that are finished by then, so
 workers need not talk to each other, and the same past gives the same thresholds.
+
+With several objectives, a metric and costs that are known before the training, a training is compared with those of
+networks that cost no more, each by each. So none that is stopped would be on the front: one of its rivals costs no more
+and was better at that epoch already. (Schmucker, Donini, Zafar, Salinas and Archambeau, "Multi-objective Asynchronous
+Successive Halving", arXiv 2106.12639, rank by non-dominated sorting and so may stop what is cheap and good for it.)
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from nas.controllers.base import Trial
@@ -31,6 +36,8 @@ FIRST = 15
 """The epoch of the first rung, Hyperband's smallest resource ``r``: before it, ranks say little of the end."""
 ETA = 3
 """Of so many trainings one goes on from a rung."""
+AHEAD = ("params", "bytes", "buffer")
+"""Costs that a network has before it is trained, the same each time that they are measured."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -38,21 +45,28 @@ def check(settings: Settings, objectives: Sequence[Objective]) -> None:
     """Refuse to stop trainings by a number that no learning curve shows.
 
     Raises:
-        BadInput: on several objectives, a cost, a metric turned around, or trainings that end before they could be
-            compared.
+        BadInput: without a metric or with several, on a cost that is not known ahead, a metric turned around, or
+            trainings that end before they could be compared.
     """
     name, instead = settings.fidelity, "; use fidelity full"
     if name == "full":
         return
-    if len(objectives) > 1:
-        said = ", ".join(map(str, objectives))
-        raise BadInput(f"fidelity {name} ranks trainings by one objective and got {said}{instead}, or name one of them")
-    objective = objectives[0]
-    if objective.name not in METRICS:
+    metrics = [o for o in objectives if o.name in METRICS]
+    said = ", ".join(map(str, objectives))
+    if not metrics:
+        what = f"the only objective is the cost {said}" if len(objectives) == 1 else f"{said} are costs"
         raise BadInput(
-            f"fidelity {name} stops trainings whose metric is behind, and the only objective is the cost "
-            f"{objective.name}{instead}, or a metric as the objective"
+            f"fidelity {name} stops trainings whose metric is behind, and {what}{instead}, or a metric as the objective"
         )
+    if len(metrics) > 1:
+        raise BadInput(f"fidelity {name} ranks trainings by one metric and got {said}{instead}, or name one of them")
+    for other in objectives:
+        if other.name not in METRICS and (other.name not in AHEAD or other.maximise):
+            raise BadInput(
+                f"fidelity {name} compares a training with those of networks that cost no more, by costs that are the "
+                f"same before and after it, {', '.join(AHEAD)}; got {other}{instead}, or one of these"
+            )
+    objective = metrics[0]
     if objective.maximise != METRICS[objective.name].larger_is_better:
         raise BadInput(
             f"fidelity {name} stops trainings with a bad {objective.name}, and {objective} asks for it{instead}"
@@ -105,6 +119,19 @@ def bracket(fidelity: str, number: int, epochs: int, eta: int = ETA) -> int:
     most = len(ladder(epochs, eta))
     trials = [math.ceil((most + 1) * eta**s / (s + 1)) for s in range(most, -1, -1)]
     return bisect(list(accumulate(trials))[:-1], number * GOLDEN % 1 * sum(trials))
+
+
+def no_dearer(
+    records: Sequence[Record], objectives: Sequence[Objective], costs: Mapping[str, float] | None
+) -> list[Record]:
+    """The finished trials with which a training is compared: of networks that cost no more in any objective.
+
+    Args:
+        costs: of its network; None where it cannot be made, which nothing is compared with.
+    """
+    done = [record for record in records if record.trial.values is not None]
+    limits = [(i, o.value(costs[o.name]) if costs else math.inf) for i, o in enumerate(objectives) if o.name in AHEAD]
+    return [r for r in done if all((r.trial.values or ())[i] >= limit for i, limit in limits)]
 
 
 def rungs(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nas.controllers.base import Trial
 from nas.evaluation.columns import column
-from nas.evaluation.job import Inherited, Job, Outcome
+from nas.evaluation.job import Inherited, Job, Outcome, Rung
 from nas.evaluation.train import pace
+from nas.metrics import METRICS
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import source
 from nas.searchspace.task import Task
 from nas.settings import WARM_UP, Settings, proxy_of
 from nas.study.costs import known
-from nas.study.fidelity import bracket, rungs
+from nas.study.fidelity import bracket, no_dearer, rungs
 from nas.study.objectives import Objective, measured
 from nas.study.records import AGAIN, Record, Repeat
 from nas.study.sharing import Lenders
@@ -71,6 +72,7 @@ class Jobs:
         device: where trainings run.
         memory: limit of one in MiB.
         lenders: where weights are shared, those that lend them.
+        costs: of networks before they are trained.
     """
 
     def __init__(
@@ -81,9 +83,10 @@ class Jobs:
         device: str,
         memory: int | None,
         lenders: Lenders | None,
+        costs: Callable[[Any], Mapping[str, float] | None],
     ) -> None:
         self._task, self._settings, self._objectives = task, settings, objectives
-        self._device, self._memory, self._lenders = device, memory, lenders
+        self._device, self._memory, self._lenders, self._costs = device, memory, lenders, costs
         self._metrics = measured(objectives, task.metric)
 
     def __call__(self, proposal: Proposal, number: int, records: Sequence[Record]) -> Job:
@@ -123,13 +126,21 @@ class Jobs:
             validate_every=every,
             batches=settings.batches,
             precision=settings.precision,
-            rungs=rungs(fidelity, proposal.bracket, recipe.epochs, records, self._objectives[0].maximise),
+            rungs=self._rungs(fidelity, proposal, recipe.epochs, records),
             inherits=proposal.inherits,
             proxies=() if proxy is None else (proxy,),
             trains=proxy is None,
             latency="latency" in {o.name for o in self._objectives},
             known=known(proposal.architecture, self._task),
         )
+
+    def _rungs(self, fidelity: str, proposal: Proposal, epochs: int, records: Sequence[Record]) -> tuple[Rung, ...]:
+        if fidelity == "full":
+            return ()
+        ranking = next(o for o in self._objectives if o.name in METRICS)
+        if len(self._objectives) > 1:
+            records = no_dearer(records, self._objectives, self._costs(proposal.architecture))
+        return rungs(fidelity, proposal.bracket, epochs, records, ranking.maximise)
 
 
 def trial_of(proposal: Proposal, outcome: Outcome, number: int, objectives: Sequence[Objective]) -> Trial:

@@ -38,11 +38,11 @@ Command = Callable[..., Any]
         (["search", "--fidelity", "hyperbnd"], "unknown fidelity 'hyperbnd'; did you mean 'hyperband'? known: full, "),
         (
             ["search", "--fidelity", "halving", "--objective", "params"],
-            "the only objective is the cost params; use fidelity full, or a metric as the objective",
+            "the only objective is the cost -params; use fidelity full, or a metric as the objective",
         ),
         (
-            ["search", "--fidelity", "halving", "--objective", "accuracy", "--objective", "-params"],
-            "ranks trainings by one objective and got accuracy, -params; use fidelity full, or name one of them",
+            ["search", "--fidelity", "halving", "--objective", "accuracy", "--objective", "-latency"],
+            "after it, params, bytes, buffer; got -latency; use fidelity full, or one of these",
         ),
         (["search", "--fidelity", "hyperband", "--epochs", "3"], "; use fidelity full, or more epochs"),
         (["search", "--device", "gpu"], "device 'gpu'"),

@@ -29,8 +29,23 @@ def soon(monkeypatch):
 @pytest.mark.parametrize(
     ("objectives", "more", "message"),
     [
-        (["accuracy", "-params"], {}, "ranks trainings by one objective and got accuracy, -params; use fidelity full"),
-        (["params"], {}, "the only objective is the cost params; use fidelity full, or a metric"),
+        (["accuracy", "macro-f1"], {}, "ranks trainings by one metric and got accuracy, macro-f1; use fidelity full"),
+        (
+            ["accuracy", "-latency"],
+            {},
+            "after it, params, bytes, buffer; got -latency; use fidelity full, or one of these",
+        ),
+        (
+            ["accuracy", "seconds"],
+            {},
+            "after it, params, bytes, buffer; got -seconds; use fidelity full, or one of these",
+        ),
+        (
+            ["-bytes", "-params"],
+            {},
+            "whose metric is behind, and -bytes, -params are costs; use fidelity full, or a metr",
+        ),
+        (["params"], {}, "the only objective is the cost -params; use fidelity full, or a metric"),
         (["-accuracy"], {}, "stops trainings with a bad accuracy, and -accuracy asks for it; use fidelity full"),
         (
             [],
@@ -100,6 +115,26 @@ def test_of_an_error_the_small_ones_go_on(soon):
     for record in early:
         past = rungs("halving", 0, 45, result.records[: record.trial.number], False)
         assert record.trial.metrics["valid_mae"] > {r.epoch: r.least for r in past}[record.trial.stopped]
+
+
+@pytest.mark.parametrize("objectives", [["accuracy", "-params"], ["-bytes", "accuracy", "-buffer"]])
+def test_with_costs_only_those_that_cost_no_more_are_compared(soon, objectives):
+    result, free = run("costs", objectives=objectives), run("free")
+    early = stopped(result.records)
+    assert early
+    assert len(early) < len(stopped(free.records))
+    assert not {r.number for r in result.pareto} & {r.trial.number for r in early}
+    at = objectives.index("accuracy")
+    for record in early:
+        trial, before = record.trial, result.records[: record.trial.number]
+        rivals = [
+            r
+            for r in before
+            if all(a >= b for i, (a, b) in enumerate(zip(r.trial.values, trial.values, strict=True)) if i != at)
+        ]
+        limits = {r.epoch: r.least for r in rungs("halving", 0, 45, rivals, True)}
+        assert trial.values[at] < limits[trial.stopped]
+        assert any(r.trial.values[at] > trial.values[at] for r in rivals)  # so another one dominates it
 
 
 @pytest.mark.each_once
