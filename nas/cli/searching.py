@@ -122,8 +122,8 @@ def _where_options(command: Any) -> Any:
 @click.option(
     "--fidelity",
     metavar="NAME",
-    help="full trains every architecture to its end; halving and hyperband stop those that are behind, for one "
-    "objective.  [default: full]",
+    help="full trains every architecture to its end; halving and hyperband stop those that are behind "
+    "others, of networks that cost no more where params, bytes or buffer is an objective too.  [default: full]",
 )
 @click.option(
     "--evaluator",

@@ -105,7 +105,7 @@ class Twelve:
 
 
 SUPERNETS = ("lpgnas", "darts")
-"""They train on a task's graphs, and do not learn from trials."""
+"""They train on a task's graphs, each before its first proposal."""
 
 QUICK: dict[str, dict[str, int]] = {
     "evolution": {"population": 4, "sample": 2},

@@ -66,3 +66,12 @@ def test_what_the_space_forbids_is_none() -> None:
     skip = [knob.options.index("skip") if "skip" in knob.options else 0 for knob in knobs]
     assert architecture(SPACES["Cell"], knobs, skip, learned, random.Random(0)) is None
     assert architecture(SPACES["Cell"], knobs, [0] * len(knobs), learned, random.Random(0)) is not None
+
+
+def test_what_is_kept_goes_before_the_options() -> None:
+    space, (_, knobs) = SPACES["Flat"], relaxed(SPACES["Flat"].of)
+    probabilities = [[0.1, 0.2, 0.7], [0.8, 0.1, 0.1], [0.9, 0.1], [0.1] * 3 + [0.7] + [0.0] * 3]
+    kept = space.knobs(space.sample(random.Random(3)))
+    made = architecture(space, knobs, (2, 0, 0, 3), probabilities, random.Random(0), kept)
+    assert space.knobs(made) == kept
+    assert architecture(space, knobs, (2, 0, 0, 3), probabilities, random.Random(0), {"hidden": 5}) is None
