@@ -2,9 +2,10 @@
 
     python experiments/lpgnas/summary.py [--tables DIR]
 
-Reads finals.csv and fronts.csv, here or in another folder (gpu). A network counts as no less accurate if its mean test accuracy over the final seeds is
-no lower; all networks were chosen on validation. Domination is said twice: of chosen networks by their means on the
-test split, and of whole fronts by the search's one validation accuracy against the mean one of the rounded network.
+Reads finals.csv and fronts.csv, here or in another folder (gpu). A network counts as no less accurate if its mean test
+accuracy over the final seeds is no lower; all networks were chosen on validation. Domination is said twice: of chosen
+networks by their means on the test split, and of whole fronts by the search's one validation accuracy against the mean
+one of the rounded network.
 """
 
 from __future__ import annotations
