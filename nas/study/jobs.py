@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from nas.evaluation.train import pace
 from nas.metrics import METRICS
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.source import source
+from nas.searchspace.space import Space
 from nas.searchspace.task import Task
 from nas.settings import WARM_UP, Settings, proxy_of
-from nas.study.costs import known
-from nas.study.fidelity import bracket, no_dearer, rungs
+from nas.study.costs import Costs, known
+from nas.study.fidelity import AHEAD, bracket, no_dearer, rungs
 from nas.study.objectives import Objective, measured
 from nas.study.records import AGAIN, Record, Repeat
 from nas.study.sharing import Lenders
@@ -66,27 +67,28 @@ class Jobs:
     """Makes the jobs of one search.
 
     Args:
+        space: of the architectures.
         task: the data.
         settings: of the search.
         objectives: of which the first one ranks.
         device: where trainings run.
         memory: limit of one in MiB.
         lenders: where weights are shared, those that lend them.
-        costs: of networks before they are trained.
     """
 
     def __init__(
         self,
+        space: Space[Any],
         task: Task,
         settings: Settings,
         objectives: Sequence[Objective],
         device: str,
         memory: int | None,
         lenders: Lenders | None,
-        costs: Callable[[Any], Mapping[str, float] | None],
     ) -> None:
         self._task, self._settings, self._objectives = task, settings, objectives
-        self._device, self._memory, self._lenders, self._costs = device, memory, lenders, costs
+        self._device, self._memory, self._lenders = device, memory, lenders
+        self._costs = Costs(space, task, device, [o.name for o in objectives if o.name in AHEAD])
         self._metrics = measured(objectives, task.metric)
 
     def __call__(self, proposal: Proposal, number: int, records: Sequence[Record]) -> Job:

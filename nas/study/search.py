@@ -19,7 +19,6 @@ from nas.settings import Settings
 from nas.study.artefacts import Artefacts
 from nas.study.confirming import contestants, due, left_of, trainings
 from nas.study.costs import Costs
-from nas.study.fidelity import AHEAD
 from nas.study.finals import finalists, untrained
 from nas.study.folder import RunFolder
 from nas.study.jobs import Jobs, Proposal, trial_of
@@ -90,8 +89,7 @@ class Search:
         self._artefacts = Artefacts(folder, self._peers)
         if folder is not None and settings.evaluator == "shared":
             self._lenders = Lenders(folder, task, settings.sharing, self._searched)
-        ahead = Costs(space, task, device, [o.name for o in self.objectives if o.name in AHEAD])
-        self._job = Jobs(task, settings, self.objectives, device, memory, self._lenders, ahead)
+        self._job = Jobs(space, task, settings, self.objectives, device, memory, self._lenders)
         for record in self._searched:
             retell(controller, record, self.records)
 
