@@ -108,7 +108,7 @@ class LPGNAS(OneShot):
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
-    """Those that no other one equals in all values and beats in one, by the first value, best first."""
+    """Those that no other one equals or beats in all values, of equals the first; by the first value, best first."""
     kept = list[Trial]()
     for one in sorted(trials, key=lambda trial: trial.values or (), reverse=True):
         if not any(all(a >= b for a, b in zip(k.values or (), one.values or (), strict=True)) for k in kept):

@@ -2,8 +2,8 @@
 
     python experiments/agnn/recipe.py [--data cora citeseer pubmed]
 
-Needs the data (NAS_DATA or a download). It separates the recipe from the controller: GAT's published test accuracy on
-the public splits is 83.0, 72.5 and 79.0 % (Velickovic et al., ICLR 2018). Ten seeds each; finished rows are skipped.
+Needs the data (NAS_DATA or a download). It separates the recipe and the space from the controller: what no search is
+needed for. GAT: Velickovic et al., ICLR 2018, section 3.3. Ten seeds each; finished rows are skipped.
 """
 
 from __future__ import annotations
