@@ -9,6 +9,7 @@
 Names load when they are used, so that importing this package is quick.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,13 @@ if TYPE_CHECKING:
         real,
         repeat,
     )
+
+PATIENCE = 10_000
+"""So long threads of a computation spin while they wait for each other, in iterations: on a quiet machine as fast as the
+300,000 of the GNU OpenMP library, and much faster where other processes want the cores
+(``experiments/fast_evaluation/waiting.py``). It must be set before torch is loaded."""
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", str(PATIENCE))
 
 _HOMES = {
     "nas.api.auto_gnn": ("AutoGNN",),
