@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         repeat,
     )
 
-PATIENCE = 10_000
+PATIENCE = 3_000
 """So long threads of a computation spin while they wait for each other, in iterations: on a quiet machine as fast as the
 300,000 of the GNU OpenMP library, and much faster where other processes want the cores
 (``experiments/fast_evaluation/waiting.py``). It must be set before torch is loaded."""
