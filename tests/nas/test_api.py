@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +146,19 @@ def test_a_data_object_is_not_changed():
     assert data.keys() == before.keys()
     for key in data.keys():  # noqa: SIM118
         assert (data[key] == before[key]).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP is torch's on Linux alone")
+@pytest.mark.parametrize(
+    ("asked", "heard"), [({}, nas.PATIENCE), ({"GOMP_SPINCOUNT": "7"}, 7), ({"OMP_WAIT_POLICY": "passive"}, 0)]
+)
+def test_threads_spin_as_long_as_asked_and_else_not_for_long(asked: dict[str, str], heard: int):
+    rest = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    done = subprocess.run(
+        [sys.executable, "-c", "import nas, torch"],
+        env=rest | asked | {"OMP_DISPLAY_ENV": "verbose"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"GOMP_SPINCOUNT = '{heard}'" in done.stderr
