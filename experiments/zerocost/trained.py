@@ -1,10 +1,10 @@
 """Random architectures trained in full: what the ranks of proxies are compared with.
 
     python experiments/zerocost/trained.py [--space design agnn] [--data cora citeseer ...] [--device cuda]
-        [--table FILE]
+        [--seeds 0 1 2] [--table FILE]
 
 Needs the data (NAS_DATA or a download). Interrupted, it goes on where it was. The architectures of a space are the same
-for all data sets as far as they are different networks there; each is trained with the space's own recipe and one seed.
+for all data sets as far as they are different networks there; each is trained with the space's own recipe, once for each seed.
 ``cpu_seconds`` is the processor time of the training, set-up included; none where a GPU trained.
 """
 
@@ -43,18 +43,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", nargs="*", default=SETTINGS["spaces"])
     parser.add_argument("--data", nargs="*", default=SETTINGS["data"])
+    parser.add_argument("--seeds", nargs="*", type=int, default=SETTINGS["seeds"])
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--table", type=Path, default=TABLE)
     chosen = parser.parse_args()
     for space in chosen.space:
         for data in chosen.data:
             task = load(data)
-            done = {int(row["number"]) for row in rows(chosen.table) if (row["space"], row["data"]) == (space, data)}
+            mine = [row for row in rows(chosen.table) if (row["space"], row["data"]) == (space, data)]
+            done = {(int(row["number"]), int(row["seed"])) for row in mine}
             prepared = prepare(task.to(chosen.device))
-            for number, architecture in enumerate(sampled(find(space).for_task(task), SETTINGS["architectures"])):
-                if number not in done:
-                    row = trained(space, data, number, architecture, prepared, chosen.device)
-                    append(chosen.table, row | origin(chosen.device))
+            architectures = sampled(find(space).for_task(task), SETTINGS["architectures"])
+            for seed in chosen.seeds:
+                for number, architecture in enumerate(architectures):
+                    if (number, seed) not in done:
+                        row = trained(space, data, number, architecture, prepared, chosen.device, seed)
+                        append(chosen.table, row | origin(chosen.device))
 
 
 def sampled(space: Space[Any], n: int) -> list[Any]:
@@ -66,13 +70,15 @@ def sampled(space: Space[Any], n: int) -> list[Any]:
     return list(found.values())
 
 
-def trained(space: str, data: str, number: int, architecture: Any, task: Task, device: str) -> dict[str, Any]:
+def trained(
+    space: str, data: str, number: int, architecture: Any, task: Task, device: str, seed: int
+) -> dict[str, Any]:
     begin = time.process_time()
     recipe = recipe_of(architecture, task, Settings())
-    outcome = evaluate(Job(source(architecture, task), recipe, SETTINGS["seed"], (task.metric,), device=device), task)
+    outcome = evaluate(Job(source(architecture, task), recipe, seed, (task.metric,), device=device), task)
     cpu, measured = time.process_time() - begin, outcome.metrics
     print(
-        f"{space} {data} {number}: {cpu:.1f} s {measured.get(f'valid_{task.metric}')} {outcome.reason or ''}",
+        f"{space} {data} {number} seed {seed}: {cpu:.1f} s {measured.get(f'valid_{task.metric}')} {outcome.reason or ''}",
         flush=True,
     )
     return {
@@ -86,7 +92,7 @@ def trained(space: str, data: str, number: int, architecture: Any, task: Task, d
         "cpu_seconds": round(cpu, 3) if device == "cpu" else None,
         "reason": outcome.reason,
         "architecture": json.dumps(find(space).for_task(task).to_json(architecture)),
-        "seed": SETTINGS["seed"],
+        "seed": seed,
     }
 
 
