@@ -4,7 +4,8 @@
         [--seeds 0 1 2] [--table FILE]
 
 Needs the data (NAS_DATA or a download). Interrupted, it goes on where it was. The architectures of a space are the same
-for all data sets as far as they are different networks there; each is trained with the space's own recipe, once for each seed.
+for all data sets as far as they are different networks there; each is trained with the space's own recipe, once for
+each seed.
 ``cpu_seconds`` is the processor time of the training, set-up included; none where a GPU trained.
 """
 
@@ -77,15 +78,13 @@ def trained(
     recipe = recipe_of(architecture, task, Settings())
     outcome = evaluate(Job(source(architecture, task), recipe, seed, (task.metric,), device=device), task)
     cpu, measured = time.process_time() - begin, outcome.metrics
-    print(
-        f"{space} {data} {number} seed {seed}: {cpu:.1f} s {measured.get(f'valid_{task.metric}')} {outcome.reason or ''}",
-        flush=True,
-    )
+    valid = measured.get(f"valid_{task.metric}")
+    print(f"{space} {data} {number} seed {seed}: {cpu:.1f} s {valid} {outcome.reason or ''}", flush=True)
     return {
         "space": space,
         "data": data,
         "number": number,
-        "valid": measured.get(f"valid_{task.metric}"),
+        "valid": valid,
         "test": measured.get(f"test_{task.metric}"),
         "epochs": measured.get("epochs"),
         "params": measured.get("params"),

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("--split", help="As in nas search.  [default: by data]")
 @click.option("--split-seed", type=int, help="Seed of a random split.  [default: 0]")
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
-@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 30]")
+@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: by space]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
 @click.option("--data-root", type=click.Path(), help="Folder of the data sets.  [default: $NAS_DATA, else a cache]")
 @click.option("--name", help="Name of the comparison.  [default: made of table, or data and space]")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @proxy_option("all of them")
 @click.option("--n", type=click.IntRange(min=3), default=60, show_default=True, help="Random architectures to train.")
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
-@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 30]")
+@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: by space]")
 @click.option("--name", help="Name of the run.  [default: made of data and space]")
 @runs_option
 @json_option

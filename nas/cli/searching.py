@@ -112,7 +112,7 @@ def _where_options(command: Any) -> Any:
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
 @_where_options
 @click.option("--epochs", type=int, help="Most epochs of a training.  [default: by space]")
-@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: 30]")
+@click.option("--patience", type=int, help="Epochs without improvement that end a training.  [default: by space]")
 @click.option(
     "--validate-every",
     type=int,
