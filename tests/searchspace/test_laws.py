@@ -16,7 +16,12 @@ from nas.searchspace import BadInput, Space
 from nas.searchspace.domains import Choice, Integer, Real
 from nas.searchspace.encodings import columns, one_hot, text
 from nas.searchspace.moves import mutate
-from tests.searchspace.declared import EVERY, Conditional, Fixed, Flat, Forbidding, Numbers, Pair, classes
+from nas.searchspace.spaces.registry import SPACES as REGISTERED
+from nas.searchspace.spaces.registry import find
+from nas.searchspace.task import Task
+from nas.settings import Settings
+from nas.study.jobs import recipe_of
+from tests.searchspace.declared import EVERY, GRAPH, NODE, Conditional, Fixed, Flat, Forbidding, Numbers, Pair, classes
 
 SPACES = pytest.mark.parametrize("space", EVERY.values(), ids=EVERY.keys())
 FEW = settings(max_examples=40, suppress_health_check=list(HealthCheck))
@@ -116,6 +121,15 @@ def test_laws_of_random_spaces(of: type[Any], seed: int) -> None:
         assert "forbade" in str(error)  # noqa: PT017
         assume(False)
     obeys(space, seed)
+
+
+@pytest.mark.parametrize("space", [find(name) for name in REGISTERED.names()], ids=REGISTERED.names())
+@pytest.mark.parametrize("task", [NODE, GRAPH], ids=["node", "graph"])
+def test_an_annealed_training_goes_on_to_its_end(space: Space[Any], task: Task) -> None:
+    """What is not better while the learning rate is high may be best once it is low."""
+    for a in sampled(space.for_task(task), 50):
+        recipe = recipe_of(a, task, Settings())
+        assert recipe.patience >= recipe.epochs or not recipe.cosine
 
 
 @SPACES
