@@ -16,6 +16,7 @@ from nas.evaluation.short import short_training
 from nas.evaluation.train import predict
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
+from nas.searchspace.recipe import Recipe
 from nas.searchspace.registry import unknown
 from nas.searchspace.source import load
 from nas.searchspace.task import Task
@@ -23,8 +24,9 @@ from nas.zerocost.base import NotScored, Proxy
 from nas.zerocost.registry import PROXIES, find
 
 SHORT = "short"
-EPOCHS = 15
-"""Of a short training, where the user does not say."""
+EPOCHS, SHARE = 15, 0.15
+"""Of a short training, where the user does not say: so many, and more of a training that nothing ends before its last
+epoch, such a share of them."""
 
 
 def known(name: str) -> Proxy:
@@ -37,13 +39,14 @@ def known(name: str) -> Proxy:
         if name not in PROXIES:
             raise unknown("proxy", name, [*PROXIES.names(), SHORT])
         return find(name)
-    epochs = _epochs(name)
+    epochs = _asked(name)
+    first = f"{epochs} epochs" if epochs else f"{EPOCHS} epochs, or {SHARE:.0%} if no patience ends it"
     return Proxy(
         name=name,
-        summary=f"best training and validation metric of the first {epochs} epochs of the real training, their mean",
+        summary=f"mean of the best training and validation metric in the real training's first {first}",
         paper="ours; the first rung of successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv 1502.07943",
         needs="validation labels",
-        cost=f"{epochs} epochs of training",
+        cost=f"{epochs} epochs of training" if epochs else f"{EPOCHS} epochs of training, or {SHARE:.0%}",
         score=_needs_a_job,
     )
 
@@ -106,20 +109,25 @@ def _short(job: Job, task: Task, name: str) -> float:
             task,
             job.recipe,
             resolve_metric(job.metrics[0], task.target),
-            _epochs(name),
+            _asked(name) or _epochs(job.recipe),
             seed=job.seed,
             class_weights=job.class_weights,
             scores=Scoring(predict),
         )
 
 
-def _epochs(name: str) -> int:
+def _asked(name: str) -> int | None:
+    """The epochs that the name says, if it does."""
     _, _, text = name.partition(":")
     if not text and name == SHORT:
-        return EPOCHS
+        return None
     if not text.isdigit() or int(text) < 1:
         raise BadInput(f"a short training is named {SHORT} or {SHORT}:EPOCHS, such as {SHORT}:20; got {name!r}")
     return int(text)
+
+
+def _epochs(recipe: Recipe) -> int:
+    return max(EPOCHS, round(SHARE * recipe.epochs)) if recipe.patience >= recipe.epochs else EPOCHS
 
 
 def _needs_a_job(*_: object) -> float:

@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from nas.data import load
-from nas.evaluation.job import Failed
+from nas.evaluation.columns import column
+from nas.evaluation.job import Failed, Job
+from nas.evaluation.proxies import scores
 from nas.evaluation.short import LOOKS, short_training
 from nas.evaluation.train import predict, train
 from nas.metrics import resolve_metric
 from nas.searchspace import Space
 from nas.searchspace.recipe import Recipe
-from nas.searchspace.source import module
+from nas.searchspace.source import module, source
 from nas.searchspace.task import Task
 from tests.nas.evaluation.test_train import float_graph
 from tests.nas.toys import Toy, graph, graphs
@@ -84,3 +86,20 @@ def test_equal_seeds_and_class_weights():
 def test_what_is_no_number_fails():
     with pytest.raises(Failed, match=r"not a number: what the network returns after epoch \d"):
         short(TASKS["numbers"](), 10, Recipe(optimiser="sgd", lr=1e30, epochs=10))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epochs"),
+    [
+        (Recipe(epochs=400, patience=400, cosine=True), 60),
+        (Recipe(epochs=40, patience=40), 15),
+        (Recipe(epochs=400, patience=50), 15),
+    ],
+)
+def test_it_is_longer_where_nothing_ends_the_training_early(recipe: Recipe, epochs: int) -> None:
+    data = TASKS["numbers"]()
+    text = source(Space(Toy).for_task(data).of(conv="gcn", hidden=8, dropout=0.3), data)
+    job = Job(text, recipe, 3, (data.metric,), proxies=("short", f"short:{epochs}", f"short:{epochs - 5}"))
+    found = scores(job, data)
+    assert found[column("short")] == found[column(f"short:{epochs}")]
+    assert found[column("short")] != found[column(f"short:{epochs - 5}")]
