@@ -46,12 +46,12 @@ if TYPE_CHECKING:
         repeat,
     )
 
-PATIENCE = 3_000
+SPINS = 3_000
 """So long threads of a computation spin while they wait for each other, in iterations: on a quiet machine about as fast
 as the 300,000 of the GNU OpenMP library, and much faster where other processes want the cores
 (``experiments/fast_evaluation/waiting.py``). It must be set before torch is loaded."""
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", str(PATIENCE))
+    os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
 
 _HOMES = {
     "nas.api.auto_gnn": ("AutoGNN",),

@@ -4,7 +4,7 @@
 
 GCN, SAGE, GIN and GAT of two layers (``fixed``) and four networks drawn from ``agnn`` (``sampled``) are trained in a
 fresh process, with one thread and with one on each core, there with several settings of GOMP_SPINCOUNT (the library's
-own is 300000; this package sets ``nas.PATIENCE``), alone and beside one process a core that computes without end. Wall
+own is 300000; this package sets ``nas.SPINS``), alone and beside one process a core that computes without end. Wall
 seconds of the training loops, all settings in turn in every round. Run it with nothing else on the machine.
 """
 

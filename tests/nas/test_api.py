@@ -150,7 +150,7 @@ def test_a_data_object_is_not_changed():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP is torch's on Linux alone")
 @pytest.mark.parametrize(
-    ("asked", "heard"), [({}, nas.PATIENCE), ({"GOMP_SPINCOUNT": "7"}, 7), ({"OMP_WAIT_POLICY": "passive"}, 0)]
+    ("asked", "heard"), [({}, nas.SPINS), ({"GOMP_SPINCOUNT": "7"}, 7), ({"OMP_WAIT_POLICY": "passive"}, 0)]
 )
 def test_threads_spin_as_long_as_asked_and_else_not_for_long(asked: dict[str, str], heard: int):
     rest = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
