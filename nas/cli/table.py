@@ -47,7 +47,7 @@ def table(
     for row in rows:
         last = list(_last(row[-1], width if below else widths[-1], cut, "  " if below else ""))
         if below:
-            lines += [line(row[:shown]), *last]
+            lines += [line(row[:shown]), *(last if row[-1] else [])]
         else:
             lines.append(line([*row[:-1], last[0]]))
             lines += [line([*("" for _ in row[:-1]), more]) for more in last[1:]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nas.cli.table import NARROW, table
@@ -13,6 +13,7 @@ ROWS = st.lists(st.tuples(WORDS.map(lambda w: w[:8]), NUMBERS, NUMBERS, WORDS), 
 COLUMNS = ["run", "validation\naccuracy", "parameters", "architecture"]
 
 
+@example(rows=[("run", "-", "-", "a" * 18), ("without one", "-", "-", "")], width=50, cut=True)
 @given(rows=ROWS, width=st.one_of(st.none(), st.integers(50, 160)), cut=st.booleans())
 def test_no_line_is_wider_than_the_terminal_and_no_number_is_lost(rows, width, cut):
     lines = table(COLUMNS, rows, width, cut)
