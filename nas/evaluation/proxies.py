@@ -127,7 +127,7 @@ def _asked(name: str) -> int | None:
 
 
 def _epochs(recipe: Recipe) -> int:
-    return max(EPOCHS, round(SHARE * recipe.epochs)) if recipe.patience >= recipe.epochs else EPOCHS
+    return max(EPOCHS, round(SHARE * recipe.epochs)) if recipe.waits >= recipe.epochs else EPOCHS
 
 
 def _needs_a_job(*_: object) -> float:

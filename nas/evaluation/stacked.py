@@ -68,7 +68,7 @@ def train_stacked(
         optimiser, schedule = optimiser_of(stack.weights, recipe)
         stack.check()
         cooling = Cooling(optimiser, recipe.epochs, None if seconds is None else seconds * len(seeds))
-        runs = [_Run(chosen[0], recipe.patience) for _ in seeds]
+        runs = [_Run(chosen[0], recipe.waits) for _ in seeds]
         rows = list(runs)
         for epoch in range(1, recipe.epochs + 1):
             stack.template.train()

@@ -105,7 +105,7 @@ def train(
         curve.append((epoch, value))
         if chosen[0].better(value, best) or (value == best and valid_loss < best_loss):
             best, best_loss, best_epoch, state = value, valid_loss, epoch, _copy(model)
-        elif epoch - best_epoch >= recipe.patience:
+        elif epoch - best_epoch >= recipe.waits:
             break
         stopped = late or (epoch in least and chosen[0].better(least[epoch], best))
         if stopped:

@@ -62,7 +62,7 @@ class Classic:
         """
         own = replace(recipe, lr=self.lr, weight_decay=self.weight_decay)
         if task.level == "graph":
-            return replace(own, epochs=100, patience=100, cosine=True)
+            return replace(own, epochs=100, cosine=True)
         epochs, patience = (1000, 100) if len(task.train) == 1 else (200, 40)
         return replace(own, epochs=epochs, patience=patience)
 

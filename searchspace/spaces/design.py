@@ -57,13 +57,12 @@ class Design:
         return net.activation(self.activation, net.dropout(self.dropout, x))
 
     def recipe(self, recipe: Recipe, task: Task) -> Recipe:
-        """To the end of the cosine: a network that is not better for a while may be once the learning rate is lower."""
+        """Annealed, and so to the end of the cosine."""
         return replace(
             recipe,
             optimiser=self.optimiser,
             lr=self.lr,
             epochs=self.epochs,
-            patience=self.epochs,
             batch_size=self.batch_size,
             cosine=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -226,6 +227,19 @@ def test_fields_are_keywords() -> None:
 def test_a_wrong_recipe(change: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=re.escape(message)):
         Recipe(**change)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epochs"),
+    [
+        (Recipe(), 30),
+        (Recipe(epochs=500, cosine=True), 500),
+        (replace(Recipe(cosine=True), epochs=70), 70),
+        (Recipe(epochs=500, cosine=True, patience=40), 40),
+    ],
+)
+def test_an_annealed_training_waits_to_its_end_unless_told_otherwise(recipe: Recipe, epochs: int) -> None:
+    assert recipe.waits == epochs
 
 
 def test_earlier_in_a_class_used_alone_is_the_input() -> None:

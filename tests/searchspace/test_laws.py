@@ -129,7 +129,9 @@ def test_an_annealed_training_goes_on_to_its_end(space: Space[Any], task: Task) 
     """What is not better while the learning rate is high may be best once it is low."""
     for a in sampled(space.for_task(task), 50):
         recipe = recipe_of(a, task, Settings())
-        assert recipe.patience >= recipe.epochs or not recipe.cosine
+        assert recipe.waits >= recipe.epochs or not recipe.cosine
+        longer = recipe_of(a, task, Settings(epochs=2 * recipe.epochs))
+        assert longer.waits >= longer.epochs or not recipe.cosine
 
 
 @SPACES
