@@ -1,4 +1,4 @@
-"""A ranking that is learned from finished trials, and that has no say until it has shown that it ranks."""
+"""A ranking that is learned from finished trials, and that has no say until there is evidence that it ranks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from nas.searchspace.encodings import one_hot
 from nas.searchspace.space import Space
 
 if TYPE_CHECKING:
+    from nas.predictors.base import Array
+    from nas.predictors.elsewhere import Elsewhere
     from nas.predictors.forest import Forest
 
-LEAST = 20
-"""Finished trials before anything is concluded."""
+LEAST, FEW = 20, 4
+"""Finished trials before anything is concluded; where something is known from elsewhere, before they count."""
 MORE = 1.1
 """It learns anew when there are so many times the trials that it knows."""
+OWN = 5.0
+"""What a trial counts beside a training on another data set."""
 ABSENT = -1e3
 """Below the logarithm of every number."""
 
@@ -29,8 +33,12 @@ class LearnedRanking:
 
     Some scores are reliably wrong about networks for graphs, and how much each is worth differs between data sets; a
     learner takes what there is, as Shen et al. weigh proxies by how well they have ranked (ProxyBO, AAAI 2023, arXiv
-    2110.10423). Here the evidence is the rank correlation of out-of-bag predictions, those of trees that did not see a
-    trial, with the values: the ranking is ready while the lower end of its interval is above zero.
+    2110.10423). Values are learned as normal scores. Here the evidence is the rank correlation of out-of-bag
+    predictions, those of trees that did not see a trial, with the values: the ranking is ready while the lower end of
+    its interval is above zero.
+
+    Where networks of the space were trained on other data sets, the forest begins with them, and the evidence with how
+    well they rank each other's. Trials weigh more in both, and can take its say away again.
 
     Everything follows from what was told.
 
@@ -38,14 +46,22 @@ class LearnedRanking:
         space: of the architectures.
         columns: the names of the scores, among the metrics of a trial.
         seed: of the forest.
+        known: what was found on other data sets, where no scores were kept.
     """
 
-    def __init__(self, space: Space[Any], columns: Sequence[str], seed: int) -> None:
+    def __init__(self, space: Space[Any], columns: Sequence[str], seed: int, known: Elsewhere | None = None) -> None:
         self._space, self._columns, self._seed = space, tuple(columns), seed
         self._features, self._values = list[np.ndarray](), list[float]()
+        self._elsewhere = list[np.ndarray]()
+        self._expected: Array = np.zeros(0)
+        self._evidence, self._least = (0.0, 0), LEAST
         self._forest: Forest | None = None
         self._fitted, self._ready = 0, False
         self._correlations, self._lower = list[tuple[int, float]](), list[tuple[int, float]]()
+        if known is not None:
+            self._elsewhere = [self._encoded(architecture, {}) for architecture in known.architectures]
+            self._expected, self._evidence, self._least = known.values, known.evidence, FEW
+            self._fit(0)
 
     def ready(self) -> bool:
         return self._ready
@@ -62,19 +78,26 @@ class LearnedRanking:
             return
         self._features.append(self._encoded(trial.architecture, trial.metrics))
         self._values.append(trial.values[0])
-        if len(self._values) >= max(LEAST, MORE * self._fitted):
+        if len(self._values) >= max(self._least, MORE * self._fitted):
             self._fit(trial.number)
 
     def _fit(self, number: int) -> None:
-        from nas.predictors.agreement import lower_end, spearman
+        from nas.predictors.agreement import lower_end, pooled, spearman
         from nas.predictors.forest import Forest
+        from nas.predictors.warped import scores as normal_scores
 
-        self._fitted = len(self._values)
+        self._fitted = own = len(self._values)
         self._forest = Forest(seed=self._seed)
-        values = np.array(self._values)
-        self._forest.fit(np.stack(self._features), values)
-        correlation = spearman(self._forest.held_out, values)
-        lower = lower_end(correlation, len(values))
+        values, before = np.array(self._values), len(self._elsewhere)
+        rows, counts = [*self._elsewhere, *self._features], np.repeat([1.0, OWN], [before, own])
+        self._forest.fit(
+            np.stack(rows),
+            np.concatenate([self._expected, normal_scores(values)]),
+            counts if before else None,
+        )
+        correlation = spearman(self._forest.held_out[before:], values) if own else 0.0
+        correlation, items = pooled(self._evidence, (correlation, own))
+        lower = lower_end(correlation, items)
         self._ready = lower > 0
         self._correlations.append((number, correlation))
         self._lower.append((number, lower))
@@ -91,5 +114,10 @@ class LearnedRanking:
             "their values, each time it learned anew, and the lower end of its 95 % interval. The forest chose from "
             "pools while the lower end was above zero; before, every proposal was trained as it came."
         )
+        if self._elsewhere:
+            about += (
+                f" It began with {len(self._elsewhere):,} trainings on other data sets, and the evidence with how well "
+                f"these rank each other's, which counts as {self._evidence[1]} trials."
+            )
         lines = {"out-of-bag correlation": self._correlations, "lower end of the interval": self._lower}
         return [Trace("Whether the screen ranks", about, lines)]

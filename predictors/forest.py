@@ -22,6 +22,7 @@ class Forest:
 
     Args:
         trees: how many.
+        leaf: items of a leaf, at the least; more than one where values are noisy.
         seed: of the samples and the features looked at.
 
     Attributes:
@@ -30,17 +31,29 @@ class Forest:
 
     encoding: ClassVar[Encoding] = "columns"
 
-    def __init__(self, trees: int = 100, seed: int = 0) -> None:
-        self._trees, self._seed = trees, seed
+    def __init__(self, trees: int = 100, seed: int = 0, leaf: int = 1) -> None:
+        self._trees, self._seed, self._leaf = trees, seed, leaf
         self.held_out: Array = np.zeros(0)
 
-    def fit(self, inputs: Array, values: Array) -> None:
+    def fit(self, inputs: Array, values: Array, weights: Array | None = None) -> None:
+        """Learn.
+
+        Args:
+            inputs: ``[items, columns]``.
+            values: ``[items]``.
+            weights: ``[items]``, what each counts; all the same by default.
+        """
         from sklearn.ensemble import RandomForestRegressor
 
         self._forest = RandomForestRegressor(
-            self._trees, max_features=SHARE, bootstrap=True, n_jobs=1, random_state=self._seed % 2**32
+            self._trees,
+            min_samples_leaf=self._leaf,
+            max_features=SHARE,
+            bootstrap=True,
+            n_jobs=1,
+            random_state=self._seed % 2**32,
         )
-        self._forest.fit(inputs, values)
+        self._forest.fit(inputs, values, weights)
         said, new = self._said(inputs), self._held_out(len(values))
         new |= ~new.any(0)  # an item that every tree saw, which a forest of a few items or trees has
         self.held_out = np.average(said, axis=0, weights=new)

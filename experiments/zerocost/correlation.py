@@ -40,7 +40,7 @@ from nas.data import load
 from nas.evaluation.columns import column
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.job import Job
-from nas.evaluation.proxies import SHORT, names, scores
+from nas.evaluation.proxies import PRIOR, SHORT, names_for, scores
 from nas.metrics import METRICS
 from nas.ranking.statistics import hit_rate, interval, kendall, spearman
 from nas.searchspace.encodings import one_hot
@@ -56,6 +56,8 @@ COMBINED = {
     "ntk-error + ntk-condition": ("ntk-error", "ntk-condition"),
     "ntk-condition + synflow": ("ntk-condition", "synflow"),
     "short + ntk-condition": (SHORT, "ntk-condition"),
+    "prior + short": (PRIOR, SHORT),
+    "prior + ntk-condition + synflow": (PRIOR, "ntk-condition", "synflow"),
 }
 """Sums of ranks; a minus turns one round."""
 AGAIN = "a training"
@@ -116,20 +118,21 @@ def _mean(of: list[float]) -> float:
 def score(space: str, data: str) -> None:
     known = truth(space, data)
     done = {(int(r["number"]), r["proxy"]) for r in rows(SCORES) if (r["space"], r["data"]) == (space, data)}
-    if all((number, name) in done for number in known for name in names()):
-        return
     task = load(data)
+    names = names_for(find(space).of, task)
+    if all((number, name) in done for number in known for name in names):
+        return
     assert METRICS[task.metric].larger_is_better
     prepared, bound = prepare(task), find(space).for_task(task)
     for number, row in known.items():
         architecture = bound.from_json(bound.to_json(row["architecture"]))
         recipe = recipe_of(architecture, task, Settings())
         text = source(architecture, task)
-        for name in names():
+        for name in names:
             if (number, name) in done:
                 continue
             begin = time.process_time()
-            job = Job(text, recipe, SETTINGS["seed"], (task.metric,), proxies=(name,))
+            job = Job(text, recipe, SETTINGS["seed"], (task.metric,), proxies=(name,), architecture=architecture)
             value = scores(job, prepared).get(column(name))
             cpu = time.process_time() - begin
             found = {"space": space, "data": data, "number": number, "proxy": name, "score": value}
@@ -157,6 +160,8 @@ def summarise() -> None:
         seconds = {name: float(np.mean([of[n][1] for n in numbers])) for name, of in by_proxy.items()}
         architectures = [known[n]["architecture"] for n in numbers]
         for name, summed in COMBINED.items():
+            if not {p.lstrip("-") for p in summed} <= values.keys():
+                continue
             ranks = [rankdata(-values[p[1:]] if p[0] == "-" else values[p]) for p in summed]
             values[name], seconds[name] = np.sum(ranks, axis=0), sum(seconds[p.lstrip("-")] for p in summed)
         for name, parts in {"learned": [n for n in by_proxy if n != SHORT], "learned + short": list(by_proxy)}.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.api.searching import data_label, label
-from nas.evaluation.proxies import names as all_proxies
+from nas.evaluation.proxies import check_prior, names_for
 from nas.ranking import correlation as correlations
 from nas.ranking import ranking as rankings
 from nas.ranking.correlation import Correlation
@@ -73,6 +73,7 @@ def start_ranking(
     made, names = _settings(data, space, settings), checked(proxies)
     rankings.check(n, architectures, by, names)
     plan = make_plan(made, data=data, space=space)
+    check_prior(plan.space.of, plan.task, names)
     return rankings.begin(plan, names, n, architectures, None if out is None else Path(out))
 
 
@@ -94,7 +95,7 @@ def correlate(
 
     Args:
         data, space: as in :func:`nas.search`.
-        proxies: names, see ``nas proxies``; all of them by default.
+        proxies: names, see ``nas proxies``; by default all that know the space.
         n: random architectures of so many different networks.
         name: of the run; without one it is found by its settings, or made of data and space.
         runs: as in :func:`nas.search`.
@@ -123,11 +124,13 @@ def start_correlation(
     settings: Mapping[str, Any],
 ) -> tuple[Work, RunFolder]:
     """What :func:`nas.correlate` will do, and where: everything checked and nothing done."""
-    made, names = _settings(data, space, settings), checked(all_proxies() if proxies is None else proxies)
+    made, names = _settings(data, space, settings), None if proxies is None else checked(proxies)
     correlations.check(n)
     if name is not None:
         RunFolder(runs_root(runs), name)  # refuses a bad name
     plan = make_plan(made, data=data, space=space)
+    names = names or checked(names_for(plan.space.of, plan.task))
+    check_prior(plan.space.of, plan.task, names)
     folder = correlations.folder_of(plan, name, runs_root(runs))
     return correlations.begin(plan, names, n, folder), folder
 

@@ -62,7 +62,7 @@ class Job:
         trains: whether it is trained at all; without that the outcome has the scores, ``params`` and ``bytes`` alone.
         latency: whether the latency of a network that is not trained is measured, which can take longer than scores.
         known: what the network costs that its source does not say, to stand among the metrics: ``buffer``.
-        architecture: that of a network to look up; else None.
+        architecture: that of a network to look up, or to score by what is known of others; else None.
     """
 
     source: str

@@ -1,10 +1,11 @@
-"""Scores of an untrained network by proxies, and by the first epochs of its training, which is the dearest of them."""
+"""Scores of an untrained network by proxies, by some epochs of training, and by how others of its space did."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 
@@ -15,6 +16,7 @@ from nas.evaluation.job import Failed, Job
 from nas.evaluation.short import short_training
 from nas.evaluation.train import predict
 from nas.metrics import resolve_metric
+from nas.predictors.elsewhere import elsewhere, prior, spaces
 from nas.searchspace.errors import BadInput
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.registry import unknown
@@ -23,7 +25,7 @@ from nas.searchspace.task import Task
 from nas.zerocost.base import NotScored, Proxy
 from nas.zerocost.registry import PROXIES, find
 
-SHORT = "short"
+SHORT, PRIOR = "short", "prior"
 EPOCHS, SHARE = 15, 0.15
 """Of a short training, where the user does not say: so many, and more of a training that nothing ends before its last
 epoch, such a share of them."""
@@ -32,12 +34,23 @@ epoch, such a share of them."""
 def known(name: str) -> Proxy:
     """The proxy of that name; ``short`` or ``short:EPOCHS`` is the real training, left after some epochs.
 
+    ``prior`` looks at the architecture alone, of a space whose networks were trained on other data sets.
+
     Raises:
         BadInput: for an unknown name; the message offers the nearest.
     """
+    if name == PRIOR:
+        return Proxy(
+            name=PRIOR,
+            summary=f"what trainings of others on other data sets make one expect; for {' and '.join(spaces())}",
+            paper="ours; experiments/experience",
+            needs="the architecture",
+            cost="nothing",
+            score=_needs_a_job,
+        )
     if name.partition(":")[0] != SHORT:
         if name not in PROXIES:
-            raise unknown("proxy", name, [*PROXIES.names(), SHORT])
+            raise unknown("proxy", name, names())
         return find(name)
     epochs = _asked(name)
     first = f"{epochs} epochs" if epochs else f"{EPOCHS} epochs, or {SHARE:.0%} if no patience ends it"
@@ -53,7 +66,21 @@ def known(name: str) -> Proxy:
 
 def names() -> list[str]:
     """Every name that needs no argument."""
-    return [*PROXIES.names(), SHORT]
+    return [*PROXIES.names(), SHORT, PRIOR]
+
+
+def names_for(of: type[Any], task: Task) -> list[str]:
+    """Those that can score networks of a class on a task."""
+    return [name for name in names() if name != PRIOR or elsewhere(of, task.name) is not None]
+
+
+def check_prior(of: type[Any], task: Task, proxies: Iterable[str]) -> None:
+    """Raises ``BadInput`` if a prior is asked for and nothing is known of the architectures of the class."""
+    if PRIOR in proxies and elsewhere(of, task.name) is None:
+        raise BadInput(
+            f"{PRIOR} is what trainings on other data sets make one expect, and there are none of {of.__name__}; it "
+            f"knows {', '.join(spaces())}"
+        )
 
 
 def scores(job: Job, task: Task) -> dict[str, float]:
@@ -70,14 +97,27 @@ def scores(job: Job, task: Task) -> dict[str, float]:
             for name in job.proxies:
                 begin = time.perf_counter()
                 try:
-                    value = (
-                        _short(job, task, name) if name.startswith(SHORT) else find(name).score(model, task, job.seed)
-                    )
+                    value = _score(name, model, job, task)
                 except (NotScored, Failed):
                     continue
                 if math.isfinite(value):
                     found |= {column(name): value, cost_column(name): time.perf_counter() - begin}
     return found
+
+
+def _score(name: str, model: torch.nn.Module, job: Job, task: Task) -> float:
+    if name == PRIOR:
+        return _expected(job.architecture, task)
+    if name.startswith(SHORT):
+        return _short(job, task, name)
+    return find(name).score(model, task, job.seed)
+
+
+def _expected(architecture: Any, task: Task) -> float:
+    expected = prior(type(architecture), task.name.lower())
+    if expected is None:
+        raise NotScored(f"nothing is known of networks of {type(architecture).__name__} on other data sets")
+    return expected(architecture)
 
 
 def ready(task: Task, sources: Iterable[str], proxies: Sequence[str]) -> None:
@@ -87,7 +127,7 @@ def ready(task: Task, sources: Iterable[str], proxies: Sequence[str]) -> None:
     """
     for text in sources:
         for name in proxies:
-            if not name.startswith(SHORT):
+            if name in PROXIES:
                 model = load(text)()
                 with lowered(model, 0):
                     _quietly(lambda name=name, model=model: find(name).score(model, task, 0))  # type: ignore[misc]
@@ -131,4 +171,4 @@ def _epochs(recipe: Recipe) -> int:
 
 
 def _needs_a_job(*_: object) -> float:
-    raise BadInput("a short training needs the recipe of an architecture, not its module alone")
+    raise BadInput("this needs an architecture, not its module alone")

@@ -14,7 +14,7 @@ from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.executors import Executor
 from nas.evaluation.job import Job, Outcome
-from nas.evaluation.proxies import known
+from nas.evaluation.proxies import PRIOR, known
 from nas.ranking.ledger import Ledger, Scored
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.source import load, source
@@ -152,6 +152,7 @@ class Work:
             proxies=proxies,
             trains=trains,
             latency=False,
+            architecture=architecture if PRIOR in proxies else None,
         )
 
     def _scored(self, number: int, outcome: Outcome, job: Job | None) -> Scored:

@@ -8,7 +8,7 @@ from functools import partial
 from nas.evaluation import precision
 from nas.evaluation.executors import Executor, InProcess, LocalProcesses
 from nas.evaluation.portions.sampling import check_batches
-from nas.evaluation.proxies import ready
+from nas.evaluation.proxies import check_prior, ready
 from nas.evaluation.ray_executor import RayWorkers, check_installed
 from nas.evaluation.tables.lookups import LookUps
 from nas.study.fitting import check_fits
@@ -51,4 +51,5 @@ def check(plan: Plan) -> None:
     precision.check(settings.precision, plan.trains_on)
     check_batches(settings.batches, plan.task)
     check_fits(plan.space, plan.task)
+    check_prior(plan.space.of, plan.task, [*settings.screens, *filter(None, [settings.proxy])])
     plan.made_controller()

@@ -10,6 +10,7 @@ from typing import Any
 from nas.controllers.base import Trial
 from nas.evaluation.columns import column
 from nas.evaluation.job import Inherited, Job, Outcome, Rung
+from nas.evaluation.proxies import PRIOR
 from nas.evaluation.train import pace
 from nas.metrics import METRICS
 from nas.searchspace.recipe import Recipe
@@ -134,6 +135,7 @@ class Jobs:
             trains=proxy is None,
             latency="latency" in {o.name for o in self._objectives},
             known=known(proposal.architecture, self._task),
+            architecture=proposal.architecture if proxy == PRIOR else None,
         )
 
     def _rungs(self, fidelity: str, proposal: Proposal, epochs: int, records: Sequence[Record]) -> tuple[Rung, ...]:

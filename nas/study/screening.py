@@ -13,7 +13,9 @@ from nas.evaluation.columns import column
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.job import Job
 from nas.evaluation.limits import memory_limit
-from nas.evaluation.proxies import known, scores
+from nas.evaluation.proxies import PRIOR, check_prior, known, scores
+from nas.metrics import METRICS
+from nas.predictors.elsewhere import Elsewhere, elsewhere
 from nas.searchspace.errors import BadInput
 from nas.searchspace.source import load, source
 from nas.searchspace.space import Space
@@ -68,9 +70,14 @@ def screened(
                 f"screen auto learns one objective and the study has {len(objectives)}; name one of them, or name the "
                 "proxies to screen by"
             )
-        ranking = LearnedRanking(space, columns, problem.seed)
+        ranking = LearnedRanking(space, columns, problem.seed, _known(space, task, objectives[0]))
     judged = Scorer(space, task, settings, measured(objectives, task.metric), names, device, memory)
     return Screened(inner, space, judged, ranking, settings.pool or POOL)
+
+
+def _known(space: Space[Any], task: Task, objective: Objective) -> Elsewhere | None:
+    """What is known of the quality of the space's networks; of another objective that says nothing."""
+    return elsewhere(space.of, task.name) if objective.name in METRICS else None
 
 
 class Scorer:
@@ -120,6 +127,7 @@ class Scorer:
             class_weights=settings.class_weights,
             proxies=self._proxies,
             trains=False,
+            architecture=architecture if PRIOR in self._proxies else None,
         )
 
 
@@ -138,12 +146,18 @@ def scorer(
     """
     for name in proxies:
         known(name)
+    check_prior(space.of, task, proxies)
     made = Scorer(space, task, settings, measured(objectives, task.metric), tuple(proxies), device)
     return made, [column(name) for name in proxies]
 
 
 def cheap(space: Space[Any], task: Task, pool: int) -> tuple[str, ...]:
-    """Those of ``CHEAP`` that are cheap for this space and these data."""
+    """What ``auto`` looks at beside the knobs: those of ``CHEAP`` that are cheap for this space and these data.
+
+    Nothing where trainings on other data sets are known: the knobs say as much then, and cost nothing.
+    """
+    if elsewhere(space.of, task.name) is not None:
+        return ()
     if KERNEL not in CHEAP:
         return CHEAP
     heard = [0 if task.level == "graph" else _hops(text) for text in _sampled(space, task)]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,9 @@ from hypothesis import strategies as st
 from nas.controllers import CONTROLLERS, Problem, Trial, create, learned_ranking
 from nas.controllers.learned_ranking import LearnedRanking
 from nas.controllers.screening import RankSum, Screened
+from nas.predictors.agreement import spearman
+from nas.predictors.elsewhere import Elsewhere
+from nas.predictors.warped import scores as normal_scores
 from nas.searchspace.errors import BadInput
 from nas.searchspace.space import Space
 from tests.controllers.spaces import (
@@ -86,7 +90,7 @@ def search(controller: Screened, past: list[Batch], batches: int, size: int = 1,
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The learned ranking concludes after few trials."""
     monkeypatch.setattr(learned_ranking, "LEAST", 5)
-    monkeypatch.setattr("nas.predictors.forest.Forest.__init__.__defaults__", (20, 0))
+    monkeypatch.setattr("nas.predictors.forest.Forest.__init__.__defaults__", (20, 0, 1))
 
 
 # every controller
@@ -345,6 +349,59 @@ def test_without_evidence_it_never_gets_a_say() -> None:
     assert sum(ready) <= 1  # of 12, at 2.5 % each
     for value in (0.5, None, float("inf")):
         assert not learned(30, lambda _, value=value: value).ready()
+
+
+def elsewhere(value: Callable[[Any], float], evidence: tuple[float, int] = (0.8, 20)) -> Elsewhere:
+    space = Space(Twelve)
+    known = [space.sample(random.Random(f"elsewhere {n}")) for n in range(80)]
+    values = normal_scores(np.array([value(a) for a in known]))
+    return Elsewhere(("one", "other"), tuple(known), values, evidence)
+
+
+def begun(known: Elsewhere, value: Callable[[Any], float], trials: int) -> LearnedRanking:
+    space = Space(Twelve)
+    ranking = LearnedRanking(space, (), 0, known)
+    for number in range(trials):
+        architecture = space.sample(random.Random(number))
+        ranking.learn(Trial(number, architecture, (value(architecture),)))
+    return ranking
+
+
+def noise_of(architecture: Any) -> float:
+    return random.Random(f"noise {architecture}").random()
+
+
+def test_what_is_known_from_elsewhere_has_a_say_at_once_if_it_ranked_elsewhere() -> None:
+    ranking = begun(elsewhere(solved), solved, 0)
+    assert ranking.ready()
+    pool = [Space(Twelve).sample(random.Random(-n)) for n in range(1, 60)]
+    worth = ranking.worth(pool, [{}] * len(pool))
+    assert spearman(worth, [solved(a) for a in pool]) > 0.4
+    assert not begun(elsewhere(solved, (0.2, 20)), solved, 0).ready()
+    (trace,) = ranking.traces()
+    assert "It began with 80 trainings on other data sets" in trace.about
+    assert "which counts as 20 trials" in trace.about
+
+
+def test_what_is_wrong_here_loses_its_say_and_what_is_right_gets_it() -> None:
+    wrong = elsewhere(lambda a: -solved(a), (0.6, 12))
+    assert begun(wrong, noise_of, 0).ready()
+    assert not begun(wrong, noise_of, 30).ready()
+    assert begun(elsewhere(solved, (0.0, 4)), solved, 30).ready()
+
+
+def test_trials_here_count_more_than_trainings_elsewhere() -> None:
+    pool = [Space(Twelve).sample(random.Random(-n)) for n in range(1, 60)]
+    found = [
+        spearman(
+            begun(elsewhere(lambda a: -solved(a)), solved, trials).worth(pool, [{}] * len(pool)),
+            [solved(a) for a in pool],
+        )
+        for trials in (0, 20, 80)
+    ]
+    assert found[0] < -0.4
+    assert found == sorted(found)
+    assert found[-1] > 0.3
 
 
 def test_it_learns_anew_when_a_tenth_is_new_and_shows_what_it_found() -> None:

@@ -45,6 +45,17 @@ def test_what_is_held_out_is_judged_as_what_was_never_seen() -> None:
     assert spearman(seen, values) > spearman(forest.held_out, values)
 
 
+def test_items_that_count_for_nothing_are_not_heard() -> None:
+    features, values = data(160)
+    values[80:] = -values[80:]
+    forest = Forest()
+    forest.fit(features, values, np.repeat([1.0, 1e-9], 80))
+    new, right = data(200, 1)
+    assert spearman(forest.predict(new)[0], right) > 0.8
+    forest.fit(features, values, np.repeat([1e-9, 1.0], 80))
+    assert spearman(forest.predict(new)[0], right) < -0.8
+
+
 @pytest.mark.parametrize("noise", [0.1, 0.6])
 def test_nine_of_ten_new_values_lie_within_its_interval_or_more(noise: float) -> None:
     forest = Forest()

@@ -197,9 +197,9 @@ def test_a_killed_comparison_goes_on(small: list[str], space_file: Path, tmp_pat
 def test_proxies(nas: Command) -> None:
     done = nas("proxies")
     assert done.code == 0
-    assert [line.split()[0] for line in done.out.splitlines()[2:]] == [*PROXIES.names(), "short"]
+    assert [line.split()[0] for line in done.out.splitlines()[2:]] == [*PROXIES.names(), "short", "prior"]
     rows = nas("proxies", "--json").json
-    assert [row["name"] for row in rows] == [*PROXIES.names(), "short"]
+    assert [row["name"] for row in rows] == [*PROXIES.names(), "short", "prior"]
     assert all(row[key] for row in rows for key in ("needs", "cost", "summary", "paper"))
 
 

@@ -15,6 +15,7 @@ from nas.controllers.random_search import RandomSearch
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.proxies import scores
+from nas.predictors.elsewhere import prior
 from nas.searchspace.errors import BadInput
 from nas.settings import Settings
 from nas.study import screening
@@ -52,7 +53,7 @@ def told(records: Sequence[Any]) -> list[Any]:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The learned ranking concludes after a few trials, and something can be learned from them."""
     monkeypatch.setattr(learned_ranking, "LEAST", 6)
-    monkeypatch.setattr("nas.predictors.forest.Forest.__init__.__defaults__", (20, 0))
+    monkeypatch.setattr("nas.predictors.forest.Forest.__init__.__defaults__", (20, 0, 1))
     monkeypatch.setattr("nas.predictors.agreement.lower_end", lambda correlation, _: correlation)
     monkeypatch.setattr(screening, "CHEAP", ("params", "ntk-alignment"))
 
@@ -220,3 +221,43 @@ def test_auto_leaves_the_kernel_out_where_it_would_take_longer_than_it_can_save(
     assert screening.cheap(plan.space, plan.task, pool=10**4) == tuple(
         name for name in screening.CHEAP if name != screening.KERNEL
     )
+
+
+def test_of_a_space_that_is_known_from_other_data_sets_the_first_trial_is_chosen_too() -> None:
+    result = screened(space="design", screen="auto", pool=4, trials=3, epochs=2)
+    assert [r.trial.metrics["screened"] for r in result.records] == [4, 4, 4]
+    assert not [name for r in result.records for name in r.trial.metrics if name.startswith("proxy_")]
+    by_prior = screened("prior", space="design", screen="prior", pool=4, trials=1, epochs=2)
+    plain = RandomSearch(Problem(result.plan.space, 0))
+    expected = prior(result.plan.space.of, result.plan.task.name)
+    assert expected is not None
+    best = max(plain.ask(4), key=expected)
+    assert by_prior.records[0].trial.architecture == best
+    assert by_prior.records[0].trial.metrics["proxy_prior"] == pytest.approx(expected(best))
+
+
+def test_of_what_is_not_quality_other_data_sets_say_nothing() -> None:
+    result = screened(space="design", screen="auto", pool=4, trials=2, epochs=1, objectives=("-params",))
+    assert not [r for r in result.records if "screened" in r.trial.metrics]
+
+
+def test_a_prior_of_a_space_of_which_nothing_is_known_is_refused() -> None:
+    message = "prior is what trainings on other data sets make one expect, and there are none of Toy; it knows agnn"
+    for asked in ({"screen": "prior"}, {"evaluator": "proxy:prior"}):
+        with pytest.raises(BadInput, match=message):
+            search(DATA, space=Toy, **asked)
+    with pytest.raises(BadInput, match=message):
+        nas.rank(DATA, space=Toy, proxies=["prior"], n=3)
+    with pytest.raises(BadInput, match=message):
+        nas.correlate(DATA, space=Toy, proxies=["prior"], n=3)
+
+
+def test_a_search_by_the_prior_alone() -> None:
+    result = search(DATA, space="design", evaluator="proxy:prior", trials=5, keep=1, epochs=2)
+    expected = prior(result.plan.space.of, result.plan.task.name)
+    assert expected is not None
+    for record in searched(result.records):
+        assert record.trial.values == (pytest.approx(expected(record.trial.architecture)),)
+    ranking = nas.rank(DATA, space="design", proxies=["prior", "params"], n=6, device="cpu")
+    for row in ranking.rows:
+        assert row.score("prior") == pytest.approx(expected(row.architecture))

@@ -1,0 +1,99 @@
+"""How random networks of a space did on data sets of old: what is expected of others before any was tried here.
+
+What was measured comes with the package, a file for each space that has one; see ``experiments/experience``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas.predictors.agreement import one_more
+from nas.predictors.base import Array
+from nas.predictors.forest import Forest
+from nas.searchspace.encodings import one_hot
+from nas.searchspace.space import Space
+from nas.searchspace.spaces.registry import SPACES, find
+
+HOME = Path(__file__).parent
+
+
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """Trainings of networks of a space on other data sets, never on the one at hand.
+
+    Attributes:
+        sources: names of the data sets.
+        architectures: of the trained networks.
+        values: ``[items]``, normal scores of their quality among the networks of the same data set, larger is better.
+        evidence: how well others are ranked here, as far as that can be told: the rank correlation on each source of
+            what was learned from the others, as one of so many items; see :func:`nas.predictors.agreement.one_more`.
+    """
+
+    sources: tuple[str, ...]
+    architectures: tuple[Any, ...]
+    values: Array
+    evidence: tuple[float, int]
+
+
+def spaces() -> list[str]:
+    """Names of the spaces of which something is known."""
+    return [name for name in SPACES.names() if _file(name).exists()]
+
+
+def elsewhere(of: type[Any], but: str) -> Elsewhere | None:
+    """What is known of the architectures of a class from all data sets but one; None if that is nothing."""
+    for name in spaces():
+        if SPACES.load(name) is of:
+            return _read(name, but.lower())
+    return None
+
+
+@lru_cache
+def _read(name: str, but: str) -> Elsewhere | None:
+    space, held = find(name), json.loads(_file(name).read_text())
+    known = {data: rows for data, rows in held["trainings"].items() if data != but}
+    if not known:
+        return None
+    rows = [row for data in known.values() for row in data]
+    return Elsewhere(
+        sources=tuple(known),
+        architectures=tuple(space.from_knobs(_active(held["knobs"], knobs)) for _, *knobs in rows),
+        values=np.array([value for value, *_ in rows]),
+        evidence=one_more([held["agreement"][data] for data in known], [len(of) for of in known.values()]),
+    )
+
+
+def _file(name: str) -> Path:
+    return HOME / f"{name}.json"
+
+
+def _active(knobs: list[str], values: list[Any]) -> dict[str, Any]:
+    return {knob: value for knob, value in zip(knobs, values, strict=True) if value is not None}
+
+
+def prior(of: type[Any], but: str) -> Callable[[Any], float] | None:
+    """From an architecture to the normal score that a forest expects of it, which learned from knobs alone.
+
+    None if nothing is known of the architectures of the class.
+    """
+    known = elsewhere(of, but)
+    return None if known is None else _prior(known)
+
+
+def noise_tolerant() -> Forest:
+    """A forest for values of single trainings."""
+    return Forest(trees=300, leaf=2)
+
+
+@lru_cache
+def _prior(known: Elsewhere) -> Callable[[Any], float]:
+    space, forest = Space(type(known.architectures[0])), noise_tolerant()
+    forest.fit(np.stack([one_hot(space, a) for a in known.architectures]), known.values)
+    return lambda architecture: float(forest.predict(one_hot(space, architecture)[None])[0][0])
