@@ -38,7 +38,8 @@ class LearnedRanking:
     its interval is above zero.
 
     Where networks of the space were trained on other data sets, the forest begins with them, and the evidence with how
-    well they rank each other's. Trials weigh more in both, and can take its say away again.
+    well they rank each other's. Trials weigh more in both, and can take its say away again. Trials that were chosen are
+    better than most: their scores are among themselves, and on the mean they are what was expected of them.
 
     Everything follows from what was told.
 
@@ -56,12 +57,14 @@ class LearnedRanking:
         self._expected: Array = np.zeros(0)
         self._evidence, self._least = (0.0, 0), LEAST
         self._forest: Forest | None = None
+        self._before: Forest | None = None
         self._fitted, self._ready = 0, False
         self._correlations, self._lower = list[tuple[int, float]](), list[tuple[int, float]]()
         if known is not None:
             self._elsewhere = [self._encoded(architecture, {}) for architecture in known.architectures]
             self._expected, self._evidence, self._least = known.values, known.evidence, FEW
             self._fit(0)
+            self._before = self._forest
 
     def ready(self) -> bool:
         return self._ready
@@ -89,12 +92,11 @@ class LearnedRanking:
         self._fitted = own = len(self._values)
         self._forest = Forest(seed=self._seed)
         values, before = np.array(self._values), len(self._elsewhere)
+        scored = normal_scores(values)
+        if self._before is not None:
+            scored = scored + self._before.predict(np.stack(self._features))[0].mean()
         rows, counts = [*self._elsewhere, *self._features], np.repeat([1.0, OWN], [before, own])
-        self._forest.fit(
-            np.stack(rows),
-            np.concatenate([self._expected, normal_scores(values)]),
-            counts if before else None,
-        )
+        self._forest.fit(np.stack(rows), np.concatenate([self._expected, scored]), counts)
         correlation = spearman(self._forest.held_out[before:], values) if own else 0.0
         correlation, items = pooled(self._evidence, (correlation, own))
         lower = lower_end(correlation, items)

@@ -8,10 +8,11 @@ from statistics import fmean
 from nas.controllers.screening import SCREENED, SECONDS
 from nas.evaluation.columns import column, cost_column
 from nas.predictors.agreement import spearman
+from nas.predictors.elsewhere import Elsewhere
 from nas.report.view import View, duration, label, listed, plural
 from nas.settings import AUTO, POOL
 from nas.study.records import Record, finished
-from nas.study.screening import CHEAP
+from nas.study.screening import CHEAP, known_elsewhere
 
 LEAST = 8
 """With fewer trials no correlation is shown."""
@@ -19,9 +20,10 @@ LEAST = 8
 
 def section(view: View) -> str:
     """Sentences, and a row for each proxy."""
-    names = view.settings.screens or CHEAP
+    known = known_elsewhere(view.space, view.task, view.objectives[0]) if view.settings.screen == AUTO else None
+    names = view.settings.screens or (() if known else CHEAP)
     screened = [r for r in view.searched if SCREENED in r.trial.metrics]
-    text = _learned(view, screened) if view.settings.screen == AUTO else _named(view, names)
+    text = _learned(view, screened, known) if view.settings.screen == AUTO else _named(view, names)
     if screened:
         seconds = sum(r.trial.metrics[SECONDS] for r in screened)
         new = fmean(r.trial.metrics[SCREENED] for r in screened)
@@ -30,7 +32,7 @@ def section(view: View) -> str:
             f" On average {new:.1f} proposals of a pool were networks not known yet. Scoring them took "
             f"{duration(seconds)}, {100 * share:.0f} % of the search."
         )
-    return f"<p>{escape(text)}</p>{_table(view, names)}"
+    return f"<p>{escape(text)}</p>{_table(view, names) if names else ''}"
 
 
 def _named(view: View, names: tuple[str, ...]) -> str:
@@ -38,19 +40,24 @@ def _named(view: View, names: tuple[str, ...]) -> str:
     return f"Each trial is the most promising, {by}, of {_pool(view)} that {view.settings.controller} proposed."
 
 
-def _learned(view: View, screened: list[Record]) -> str:
+def _learned(view: View, screened: list[Record], known: Elsewhere | None) -> str:
     """When the learned screen had a say."""
     controller = view.settings.controller
     learner = f"A random forest learned from encodings and cheap scores ({listed(CHEAP)}) to choose among proposals."
+    if known is not None:
+        learner = (
+            "A random forest learned from encodings to choose among proposals. It began with "
+            f"{len(known.architectures):,} trainings on {listed(known.sources)}."
+        )
     if not screened:
         return (
             f"{learner} It had no evidence that it ranks networks better than chance, so every proposal of "
             f"{controller} was trained as it came."
         )
+    others = "" if len(screened) == len(view.searched) else " The others were proposed as they came."
     return (
         f"{learner} With evidence that it ranks, it chose {len(screened):,} of {plural(len(view.searched), 'trial')}, "
-        f"each from {_pool(view)} that {controller} proposed; the first was trial {screened[0].trial.number}. The "
-        "others were proposed as they came."
+        f"each from {_pool(view)} that {controller} proposed; the first was trial {screened[0].trial.number}.{others}"
     )
 
 

@@ -191,8 +191,10 @@ class Plan:
         """The proxies by which proposals are screened."""
         if self.settings.screens:
             return self.settings.screens
-        from nas.study.screening import cheap
+        from nas.study.screening import cheap, known_elsewhere
 
+        if known_elsewhere(self.space, self.task, self.objectives[0]) is not None:
+            return ()
         return cheap(self.space, self.task, self.settings.pool or POOL)
 
     def executor(self, proxies: Sequence[str] = ()) -> Executor:

@@ -70,13 +70,16 @@ def screened(
                 f"screen auto learns one objective and the study has {len(objectives)}; name one of them, or name the "
                 "proxies to screen by"
             )
-        ranking = LearnedRanking(space, columns, problem.seed, _known(space, task, objectives[0]))
+        ranking = LearnedRanking(space, columns, problem.seed, known_elsewhere(space, task, objectives[0]))
     judged = Scorer(space, task, settings, measured(objectives, task.metric), names, device, memory)
     return Screened(inner, space, judged, ranking, settings.pool or POOL)
 
 
-def _known(space: Space[Any], task: Task, objective: Objective) -> Elsewhere | None:
-    """What is known of the quality of the space's networks; of another objective that says nothing."""
+def known_elsewhere(space: Space[Any], task: Task, objective: Objective) -> Elsewhere | None:
+    """What ``auto`` knows before the first trial; of another objective than quality that would say nothing.
+
+    It then looks at no proxy: knobs say as much, and cost nothing.
+    """
     return elsewhere(space.of, task.name) if objective.name in METRICS else None
 
 
@@ -152,12 +155,7 @@ def scorer(
 
 
 def cheap(space: Space[Any], task: Task, pool: int) -> tuple[str, ...]:
-    """What ``auto`` looks at beside the knobs: those of ``CHEAP`` that are cheap for this space and these data.
-
-    Nothing where trainings on other data sets are known: the knobs say as much then, and cost nothing.
-    """
-    if elsewhere(space.of, task.name) is not None:
-        return ()
+    """Those of ``CHEAP`` that are cheap for this space and these data."""
     if KERNEL not in CHEAP:
         return CHEAP
     heard = [0 if task.level == "graph" else _hops(text) for text in _sampled(space, task)]

@@ -390,6 +390,22 @@ def test_what_is_wrong_here_loses_its_say_and_what_is_right_gets_it() -> None:
     assert begun(elsewhere(solved, (0.0, 4)), solved, 30).ready()
 
 
+def test_trials_that_were_chosen_are_not_held_against_their_like() -> None:
+    """Half of them are below their median, and yet better than what was left out."""
+    space, known = Space(Twelve), elsewhere(solved)
+    drawn = sorted((space.sample(random.Random(n)) for n in range(300)), key=solved)
+    ranking = LearnedRanking(space, (), 0, known)
+
+    def gap() -> float:
+        middle, good = (ranking.worth(part, [{}] * len(part)) for part in (drawn[100:200], drawn[240:270]))
+        return fmean(good) - fmean(middle)
+
+    before = gap()
+    for number, architecture in enumerate(drawn[-30:]):
+        ranking.learn(Trial(number, architecture, (noise_of(architecture),)))  # nothing tells them apart
+    assert gap() > before / 2
+
+
 def test_trials_here_count_more_than_trainings_elsewhere() -> None:
     pool = [Space(Twelve).sample(random.Random(-n)) for n in range(1, 60)]
     found = [
