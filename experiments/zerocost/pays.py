@@ -41,18 +41,23 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, default=SETTINGS["seeds"])
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    done = {(r["data"], r["controller"], r["screen"], int(r["seed"])) for r in rows(TABLE)}
+    done = {(r["data"], r["controller"], r["screen"], int(r["seed"])) for r in of_space(SETTINGS["space"])}
     for seed, data, controller, screen in product(chosen.seeds, chosen.data, chosen.controllers, chosen.screens):
         if (data, controller, screen, seed) not in done:
             append(TABLE, searched_for(Path(chosen.runs), data, controller, screen, seed) | origin())
-    show()
+    for space in dict.fromkeys(row["space"] for row in rows(TABLE)):
+        show(space)
+
+
+def of_space(space: str) -> list[dict[str, str]]:
+    return [row for row in rows(TABLE) if row["space"] == space]
 
 
 def searched_for(root: Path, data: str, controller: str, screen: str, seed: int) -> dict[str, Any]:
     settings = {"space": SETTINGS["space"], "seconds": SETTINGS["seconds"], "seed": seed}
     if screen != "none":
         settings |= {"screen": screen, "pool": SETTINGS["pool"]}
-    name = f"pays-{data}-{controller}-{screen.replace(',', '-').replace(':', '')}-{seed}"
+    name = f"pays-{SETTINGS['space']}-{data}-{controller}-{screen.replace(',', '-').replace(':', '')}-{seed}"
     if RunFolder(root, name).exists():
         result = nas.resume(name, runs=root)
     else:
@@ -75,10 +80,11 @@ def searched_for(root: Path, data: str, controller: str, screen: str, seed: int)
     return row
 
 
-def show() -> None:
+def show(space: str) -> None:
     """Mean and deviation over seeds, and over all data sets the mean difference to no screening."""
-    found = {(r["data"], r["controller"], r["screen"], r["seed"]): r for r in rows(TABLE)}
+    found = {(r["data"], r["controller"], r["screen"], r["seed"]): r for r in of_space(space)}
     of = sorted({key[:3] for key in found})
+    print(f"\n{space}")
     for data, controller, screen in of:
         mine = [r for key, r in found.items() if key[:3] == (data, controller, screen)]
         valid, test, trials = (np.array([float(r[k]) for r in mine]) for k in ("valid", "test", "trials"))
