@@ -85,7 +85,8 @@ class Settings:
             ``nas.evaluation.tables``. None trains them.
         simulated: whether seconds are those that the looked-up trainings would have taken, not those of the search.
         screen: names of proxies, joined by commas, by which the most promising of every ``pool`` proposals is chosen
-            for a trial; ``auto`` learns from the finished trials how to choose, see ``nas.study.screening``. None
+            for a trial; ``auto`` learns how to choose from the finished trials and, of a space in
+            ``nas.predictors.elsewhere``, from trainings on other data sets, see ``nas.study.screening``. None
             means that every proposal is evaluated.
         pool: proposals for a trial that is screened; None means 8.
         sharing: who inherits from whom with shared weights: ``homogeneous`` layers (None means these) or ``all``, see
