@@ -86,11 +86,11 @@ def trained(space: str, architecture: Any, task: Task) -> dict[str, Any]:
     middle = time.process_time()
     outcome = evaluate(Job(text, recipe, 0, (task.metric,), seconds=SETTINGS["seconds"]), task)
     end, measured = time.process_time(), outcome.metrics
-    valid = measured.get(f"valid_{task.metric}")
+    valid, test = (measured.get(f"{split}_{task.metric}") for split in ("valid", "test"))
     print(f"{space} {task.name}: {end - middle:.1f} s {valid} {outcome.reason or ''}", flush=True)
     return {
-        "valid": valid,
-        "test": measured.get(f"test_{task.metric}"),
+        "valid": None if valid is None else round(valid, 4),
+        "test": None if test is None else round(test, 4),
         "epochs": measured.get("epochs"),
         "cpu_seconds": round(end - middle, 3),
         **{name: judged.get(column(name)) for name in CHEAP},

@@ -3,10 +3,10 @@
     python experiments/experience/pack.py [design agnn]
 
 The quality of a network is the mean of its normal scores by validation and by test among those of the same data set, as
-two measurements of the same; a training that failed is the worst, one that took too long is left out. How
-well the others rank each data set is printed and stands in the file: the rank correlation with the quality of its
-networks of what a forest expects that learned from the knobs of those of all other data sets. What it would be with the
-cheap proxies too is printed beside it.
+two measurements of the same; a training that failed is the worst, one that took too long is left out. How well the
+others rank each data set is printed and stands in the file: the rank correlation with the quality of its networks of
+what a forest expects that learned from the knobs of those of all other data sets. What it would be with the cheap
+proxies too is printed beside it.
 """
 
 from __future__ import annotations
