@@ -136,8 +136,8 @@ def _where_options(command: Any) -> Any:
     "--screen",
     metavar="NAMES",
     help="Of every --pool proposals train the most promising alone, by the ranks of one proxy or several, such as "
-    "ntk-krr,depth; auto learns which that is from finished trials, and of design and agnn from trainings on other data "
-    "sets.  [default: none]",
+    "ntk-krr,depth; auto learns which that is from finished trials, of design and agnn also from trainings on other "
+    "data sets.  [default: none]",
 )
 @click.option("--pool", type=int, help="Proposals for a trial with --screen.  [default: 8]")
 @click.option(
