@@ -16,7 +16,7 @@ from nas.evaluation.job import Failed, Job
 from nas.evaluation.short import short_training
 from nas.evaluation.train import predict
 from nas.metrics import resolve_metric
-from nas.predictors.elsewhere import elsewhere, prior, spaces
+from nas.predictors.elsewhere import LEVEL, elsewhere, prior, spaces
 from nas.searchspace.errors import BadInput
 from nas.searchspace.recipe import Recipe
 from nas.searchspace.registry import unknown
@@ -42,7 +42,7 @@ def known(name: str) -> Proxy:
     if name == PRIOR:
         return Proxy(
             name=PRIOR,
-            summary=f"what trainings of others on other data sets make one expect; for {' and '.join(spaces())}",
+            summary=f"what trainings on other data sets make one expect; for nodes and {' and '.join(spaces())}",
             paper="ours; experiments/experience",
             needs="the architecture",
             cost="nothing",
@@ -71,15 +71,16 @@ def names() -> list[str]:
 
 def names_for(of: type[Any], task: Task) -> list[str]:
     """Those that can score networks of a class on a task."""
-    return [name for name in names() if name != PRIOR or elsewhere(of, task.name) is not None]
+    return [name for name in names() if name != PRIOR or elsewhere(of, task) is not None]
 
 
 def check_prior(of: type[Any], task: Task, proxies: Iterable[str]) -> None:
     """Raises ``BadInput`` if a prior is asked for and nothing is known of the architectures of the class."""
-    if PRIOR in proxies and elsewhere(of, task.name) is None:
+    if PRIOR in proxies and elsewhere(of, task) is None:
+        none = f"none of {of.__name__}" if task.level == LEVEL else f"none with a task at {task.level} level"
         raise BadInput(
-            f"{PRIOR} is what trainings on other data sets make one expect, and there are none of {of.__name__}; it "
-            f"knows {', '.join(spaces())}"
+            f"{PRIOR} is what trainings on other data sets make one expect, and there are {none}; it knows "
+            f"{', '.join(spaces())} at {LEVEL} level"
         )
 
 
@@ -114,7 +115,7 @@ def _score(name: str, model: torch.nn.Module, job: Job, task: Task) -> float:
 
 
 def _expected(architecture: Any, task: Task) -> float:
-    expected = prior(type(architecture), task.name.lower())
+    expected = prior(type(architecture), task)
     if expected is None:
         raise NotScored(f"nothing is known of networks of {type(architecture).__name__} on other data sets")
     return expected(architecture)

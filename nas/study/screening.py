@@ -80,7 +80,7 @@ def known_elsewhere(space: Space[Any], task: Task, objective: Objective) -> Else
 
     It then looks at no proxy: knobs say as much, and cost nothing.
     """
-    return elsewhere(space.of, task.name) if objective.name in METRICS else None
+    return elsewhere(space.of, task) if objective.name in METRICS else None
 
 
 class Scorer:

@@ -1,5 +1,7 @@
 """How random networks of a space did on data sets of old: what is expected of others before any was tried here.
 
+All of them classify nodes, and nothing is said of other tasks.
+
 What was measured comes with the package, a file for each space that has one; see ``experiments/experience``.
 """
 
@@ -20,8 +22,11 @@ from nas.predictors.forest import Forest
 from nas.searchspace.encodings import one_hot
 from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import SPACES, find
+from nas.searchspace.task import Task
 
 HOME = Path(__file__).parent
+LEVEL = "node"
+"""Of the tasks that were trained on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +52,13 @@ def spaces() -> list[str]:
     return [name for name in SPACES.names() if _file(name).exists()]
 
 
-def elsewhere(of: type[Any], but: str) -> Elsewhere | None:
-    """What is known of the architectures of a class from all data sets but one; None if that is nothing."""
+def elsewhere(of: type[Any], task: Task) -> Elsewhere | None:
+    """What is known of the architectures of a class from all data sets but that of the task; None if it is nothing."""
+    if task.level != LEVEL:
+        return None
     for name in spaces():
         if SPACES.load(name) is of:
-            return _read(name, but.lower())
+            return _read(name, task.name.lower())
     return None
 
 
@@ -78,12 +85,12 @@ def _active(knobs: list[str], values: list[Any]) -> dict[str, Any]:
     return {knob: value for knob, value in zip(knobs, values, strict=True) if value is not None}
 
 
-def prior(of: type[Any], but: str) -> Callable[[Any], float] | None:
+def prior(of: type[Any], task: Task) -> Callable[[Any], float] | None:
     """From an architecture to the normal score that a forest expects of it, which learned from knobs alone.
 
     None if nothing is known of the architectures of the class.
     """
-    known = elsewhere(of, but)
+    known = elsewhere(of, task)
     return None if known is None else _prior(known)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,16 @@ import pytest
 from nas.predictors.agreement import lower_end, spearman
 from nas.predictors.elsewhere import HOME, elsewhere, prior, spaces
 from nas.searchspace.encodings import one_hot
-from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import SPACES, find
 from tests.nas.toys import Toy
+from tests.searchspace.declared import TASKS
 
-NONE = "a graph of the user's own"
+OWN = replace(TASKS["node"], name="a graph of the user's own")
 KNOWN = pytest.mark.parametrize("name", spaces())
 
 
-def known(name: str, but: str = NONE) -> Any:
-    found = elsewhere(find(name).of, but)
+def known(name: str, but: str = OWN.name) -> Any:
+    found = elsewhere(find(name).of, replace(OWN, name=but))
     assert found is not None
     return found
 
@@ -51,7 +52,7 @@ def test_the_data_set_at_hand_is_left_out(name: str) -> None:
 
 
 def test_of_the_default_space_there_is_evidence_that_it_ranks_on_one_data_set_more() -> None:
-    for but in (NONE, *known("design").sources):
+    for but in (OWN.name, *known("design").sources):
         assert lower_end(*known("design", but).evidence) > 0
 
 
@@ -59,7 +60,7 @@ def test_of_the_default_space_there_is_evidence_that_it_ranks_on_one_data_set_mo
 def test_a_data_set_left_out_is_ranked_as_the_file_says(name: str) -> None:
     data = known(name).sources[0]
     held = json.loads((HOME / f"{name}.json").read_text())
-    expected = prior(find(name).of, data)
+    expected = prior(find(name).of, replace(OWN, name=data))
     assert expected is not None
     rest = set(known(name, data).architectures)
     there = [(a, v) for a, v in zip(known(name).architectures, known(name).values, strict=True) if a not in rest]
@@ -69,7 +70,7 @@ def test_a_data_set_left_out_is_ranked_as_the_file_says(name: str) -> None:
 
 @KNOWN
 def test_networks_that_were_not_trained_are_told_apart(name: str) -> None:
-    space, expected = find(name), prior(find(name).of, NONE)
+    space, expected = find(name), prior(find(name).of, OWN)
     assert expected is not None
     found = [expected(space.sample(random.Random(seed))) for seed in range(50)]
     assert len(set(found)) > 40
@@ -78,6 +79,5 @@ def test_networks_that_were_not_trained_are_told_apart(name: str) -> None:
 
 
 def test_of_a_space_of_the_users_own_nothing_is_known() -> None:
-    assert elsewhere(Toy, NONE) is None
-    assert prior(Toy, NONE) is None
-    assert elsewhere(Space(Toy).of, "cora") is None
+    assert elsewhere(Toy, OWN) is None
+    assert prior(Toy, OWN) is None

@@ -25,7 +25,7 @@ from nas.study.records import searched
 from nas.training import job as whole_job
 from nas.zerocost.registry import PROXIES
 from tests.combinations import mostly_slow
-from tests.nas.toys import Messy, StopAfter, Toy, Wide, graph, numbers, search
+from tests.nas.toys import Messy, StopAfter, Toy, Wide, graph, graphs, numbers, search
 
 DATA = graph()
 SCREEN = {"screen": "ntk-alignment,params", "pool": 3}
@@ -229,7 +229,7 @@ def test_of_a_space_that_is_known_from_other_data_sets_the_first_trial_is_chosen
     assert not [name for r in result.records for name in r.trial.metrics if name.startswith("proxy_")]
     by_prior = screened("prior", space="design", screen="prior", pool=4, trials=1, epochs=2)
     plain = RandomSearch(Problem(result.plan.space, 0))
-    expected = prior(result.plan.space.of, result.plan.task.name)
+    expected = prior(result.plan.space.of, result.plan.task)
     assert expected is not None
     best = max(plain.ask(4), key=expected)
     assert by_prior.records[0].trial.architecture == best
@@ -250,11 +250,18 @@ def test_a_prior_of_a_space_of_which_nothing_is_known_is_refused() -> None:
         nas.rank(DATA, space=Toy, proxies=["prior"], n=3)
     with pytest.raises(BadInput, match=message):
         nas.correlate(DATA, space=Toy, proxies=["prior"], n=3)
+    with pytest.raises(BadInput, match="there are none with a task at graph level; it knows agnn, design at node"):
+        nas.rank(graphs(), space="design", proxies=["prior"], n=3)
+
+
+def test_of_other_tasks_than_those_of_nodes_nothing_is_known() -> None:
+    result = search(graphs(), space="design", screen="auto", trials=1, epochs=1)
+    assert "screened" not in result.records[0].trial.metrics
 
 
 def test_a_search_by_the_prior_alone() -> None:
     result = search(DATA, space="design", evaluator="proxy:prior", trials=5, keep=1, epochs=2)
-    expected = prior(result.plan.space.of, result.plan.task.name)
+    expected = prior(result.plan.space.of, result.plan.task)
     assert expected is not None
     for record in searched(result.records):
         assert record.trial.values == (pytest.approx(expected(record.trial.architecture)),)
