@@ -9,11 +9,11 @@ correlation with validation quality (what a search selects by) and with test qua
 tenth that is found, each with a 95 % bootstrap interval over architectures, and the cost as a share of full training
 (processor time of one thread, both; not said where a GPU did all trainings).
 
-Combinations are sums of ranks, except ``weighed elsewhere``: the ranks of ``prior``, ``short`` and all proxies that take
-at most a hundredth of a training in the space, with weights learned on the other data sets (ridge regression of normal
-scores, its strength by cross-validation there); and ``learned``: a random forest over the encoding and all proxies but
-the short training, and ``learned + short`` with it, both as predictions for architectures that the forest has not seen
-(ten folds).
+Combinations are sums of ranks, but for three. ``weighed elsewhere``: the ranks of ``prior``, ``short`` and all proxies
+that take at most a hundredth of a training in the space, with weights learned on the other data sets (ridge regression
+of normal scores, its strength by cross-validation there). ``learned``: a random forest over the encoding and all
+proxies but the short training, and ``learned + short`` with it, both as predictions for architectures that the forest
+has not seen (ten folds).
 """
 
 from __future__ import annotations

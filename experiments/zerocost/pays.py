@@ -92,18 +92,24 @@ def show(space: str) -> None:
             f"{data:10s} {controller:10s} {screen:14s} {len(mine)} seeds, {trials.mean():6.1f} trials, validation "
             f"{valid.mean():.4f} +- {valid.std():.4f}, test {test.mean():.4f} +- {test.std():.4f}"
         )
-    for screen in sorted({key[2] for key in found} - {"none"}):
-        pairs = [
-            (r, found[(*key[:2], "none", key[3])])
-            for key, r in found.items()
-            if key[2] == screen and (*key[:2], "none", key[3]) in found
-        ]
-        for split in ("valid", "test"):
-            gain = np.array([float(a[split]) - float(b[split]) for a, b in pairs])
+    data_sets = dict.fromkeys(key[0] for key in found)
+    for screen, split in product(sorted({key[2] for key in found} - {"none"}), ("valid", "test")):
+        gains = {data: np.array(_gains(found, screen, data, split)) for data in data_sets}
+        gains["all"] = np.concatenate(list(gains.values()))
+        for data, gain in gains.items():
             print(
-                f"{screen:14s} {split} gain over no screening {gain.mean():+.4f} +- "
+                f"{screen:14s} {split:5s} gain over no screening, {data:8s} {gain.mean():+.4f} +- "
                 f"{gain.std(ddof=1) / len(gain) ** 0.5:.4f} (standard error of {len(gain)} pairs)"
             )
+
+
+def _gains(found: dict[tuple[str, ...], dict[str, str]], screen: str, data: str, split: str) -> list[float]:
+    """Of each search with the screen over the one without it."""
+    return [
+        float(row[split]) - float(found[(*key[:2], "none", key[3])][split])
+        for key, row in found.items()
+        if key[0] == data and key[2] == screen and (*key[:2], "none", key[3]) in found
+    ]
 
 
 if __name__ == "__main__":
