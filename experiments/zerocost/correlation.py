@@ -9,11 +9,9 @@ correlation with validation quality (what a search selects by) and with test qua
 tenth that is found, each with a 95 % bootstrap interval over architectures, and the cost as a share of full training
 (processor time of one thread, both; not said where a GPU did all trainings).
 
-Combinations are sums of ranks, but for three. ``weighed elsewhere``: the ranks of ``prior``, ``short`` and all proxies
-that take at most a hundredth of a training in the space, with weights learned on the other data sets (ridge regression
-of normal scores, its strength by cross-validation there). ``learned``: a random forest over the encoding and all
-proxies but the short training, and ``learned + short`` with it, both as predictions for architectures that the forest
-has not seen (ten folds).
+Combinations are sums of ranks, except ``learned``: a random forest over the encoding and all proxies but the short
+training, and ``learned + short`` with it, both as predictions for architectures that the forest has not seen (ten
+folds).
 """
 
 from __future__ import annotations
@@ -35,7 +33,6 @@ from nasbench_graph import Table
 from recording import append, origin, rows
 from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
 from trained import SETTINGS, sampled
 
@@ -45,7 +42,6 @@ from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.job import Job
 from nas.evaluation.proxies import PRIOR, SHORT, names_for, scores
 from nas.metrics import METRICS
-from nas.predictors.warped import scores as normal_scores
 from nas.ranking.statistics import hit_rate, interval, kendall, spearman
 from nas.searchspace.encodings import one_hot
 from nas.searchspace.source import source
@@ -64,7 +60,6 @@ COMBINED = {
     "prior + ntk-condition + synflow": (PRIOR, "ntk-condition", "synflow"),
 }
 """Sums of ranks; a minus turns one round."""
-WEIGHED, CHEAPEST = "weighed elsewhere", 0.01
 AGAIN = "a training"
 """How one training ranks the mean of the others: what no proxy that costs less should be asked to surpass."""
 TABLE_SEEDS = 3
@@ -152,11 +147,12 @@ def summarise() -> None:
         value = float(row["score"]) if row["score"] else -np.inf
         of = scored.setdefault((row["space"], row["data"]), {}).setdefault(row["proxy"], {})
         of[int(row["number"])] = value, float(row["cpu_seconds"])
-    judged = {key: _judged(*key, by_proxy) for key, by_proxy in scored.items()}
-    judged = {key: of for key, of in judged.items() if len(of[1]) >= LEAST}
     made = []
-    for (space, data), (known, numbers) in judged.items():
-        by_proxy = scored[space, data]
+    for (space, data), by_proxy in scored.items():
+        known = truth(space, data)
+        numbers = [n for n in sorted(known) if all(n in of for of in by_proxy.values())]
+        if len(numbers) < LEAST:
+            continue
         valid, test = (np.array([known[n][split] for n in numbers]) for split in ("valid", "test"))
         spent = [known[n]["cpu"] for n in numbers if known[n]["cpu"] == known[n]["cpu"]]
         cost = np.mean(spent) if spent else np.nan
@@ -171,10 +167,6 @@ def summarise() -> None:
         for name, parts in {"learned": [n for n in by_proxy if n != SHORT], "learned + short": list(by_proxy)}.items():
             values[name] = _learned(space, architectures, [values[p] for p in parts], valid)
             seconds[name] = sum(seconds[p] for p in parts)
-        rivals = {key: (*of, scored[key]) for key, of in judged.items() if key[0] == space}
-        if space != "nasbench-graph":
-            values[WEIGHED], parts = _weighed(rivals, data)
-            seconds[WEIGHED] = sum(seconds[p] for p in parts)
         values["validation quality"], seconds["validation quality"] = valid, float(cost)
         about: dict[str, Any] = {"space": space, "data": data, "architectures": len(numbers)}
         about["seeds"] = min(len(known[n]["seeds"]) or TABLE_SEEDS for n in numbers)
@@ -195,38 +187,6 @@ def summarise() -> None:
             writer.writeheader()
             writer.writerows(row | origin() for row in made)
         _show(made)
-
-
-Known = dict[int, dict[str, Any]]
-ByProxy = dict[str, dict[int, tuple[float, float]]]
-
-
-def _judged(space: str, data: str, by_proxy: ByProxy) -> tuple[Known, list[int]]:
-    """The truth, and the numbers of the architectures that every proxy was asked about."""
-    known = truth(space, data)
-    return known, [n for n in sorted(known) if all(n in of for of in by_proxy.values())]
-
-
-def _weighed(rivals: dict[tuple[str, str], tuple[Known, list[int], ByProxy]], data: str) -> tuple[Any, list[str]]:
-    """For the architectures of a data set the sum of ranks with weights of the others, and the proxies in it."""
-    shares: dict[str, list[float]] = {}
-    for known, numbers, by_proxy in rivals.values():
-        spent = [known[n]["cpu"] for n in numbers if known[n]["cpu"] == known[n]["cpu"]]
-        for name, of in by_proxy.items() if spent else ():
-            shares.setdefault(name, []).append(float(np.mean([of[n][1] for n in numbers]) / np.mean(spent)))
-    parts = [name for name, of in shares.items() if name == SHORT or np.mean(of) <= CHEAPEST]
-    ranks = {
-        of_data: np.column_stack([normal_scores(np.array([by_proxy[p][n][0] for n in numbers])) for p in parts])
-        for (_, of_data), (_, numbers, by_proxy) in rivals.items()
-    }
-    truths = {
-        of_data: normal_scores(np.array([known[n]["valid"] for n in numbers]))
-        for (_, of_data), (known, numbers, _) in rivals.items()
-    }
-    others = [of_data for of_data in ranks if of_data != data]
-    ridge = RidgeCV(np.logspace(-1, 3, 9), fit_intercept=False)
-    ridge.fit(np.concatenate([ranks[d] for d in others]), np.concatenate([truths[d] for d in others]))
-    return ridge.predict(ranks[data]), parts
 
 
 def _row(of: np.ndarray[Any, Any], valid: np.ndarray[Any, Any], test: np.ndarray[Any, Any]) -> dict[str, Any]:
