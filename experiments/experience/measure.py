@@ -21,12 +21,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "zerocost"))
 
 import torch
 from recording import append, origin, rows
-from trained import SETTINGS as JUDGED
-from trained import sampled
+from sampling import sampled
 
 from nas.data import load
 from nas.evaluation.columns import column
@@ -44,6 +42,7 @@ from nas.study.screening import CHEAP
 
 HERE = Path(__file__).parent
 SETTINGS = tomllib.loads((HERE / "settings.toml").read_text())
+JUDGED = tomllib.loads((HERE.parent / "zerocost" / "settings.toml").read_text())
 
 
 def main() -> None:
@@ -71,7 +70,7 @@ def table_of(space: str) -> Path:
 def others(space: Space[Any], data: str) -> Iterator[Any]:
     """Different networks in an order that the data set's name decides, none of those that are judged by."""
     rng = random.Random(f"{space.name} {data}")
-    seen = {space.canonical(a) for a in sampled(space, JUDGED["architectures"])}
+    seen = {space.canonical(a) for a in sampled(space, JUDGED["architectures"], JUDGED["seed"])}
     while True:
         architecture = space.sample(rng)
         if space.canonical(architecture) not in seen:

@@ -31,10 +31,11 @@ import numpy as np
 import torch
 from nasbench_graph import Table
 from recording import append, origin, rows
+from sampling import sampled
 from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_predict
-from trained import SETTINGS, sampled
+from trained import SETTINGS
 
 from nas.data import load
 from nas.evaluation.columns import column
@@ -88,7 +89,7 @@ def truth(space: str, data: str) -> dict[int, dict[str, Any]]:
         if data not in Table.names():
             return {}
         table = Table(data)
-        chosen = sampled(table.space, SETTINGS["looked_up"])
+        chosen = sampled(table.space, SETTINGS["looked_up"], SETTINGS["seed"])
         at = [table.row(architecture) for architecture in chosen]
         return {
             i: {"architecture": a, "valid": table.valid[row], "test": table.test[row], "cpu": np.nan, "seeds": {}}

@@ -94,7 +94,7 @@ def show(space: str) -> None:
         )
     data_sets = dict.fromkeys(key[0] for key in found)
     for screen, split in product(sorted({key[2] for key in found} - {"none"}), ("valid", "test")):
-        gains = {data: np.array(_gains(found, screen, data, split)) for data in data_sets}
+        gains: dict[str, Any] = {data: np.array(_gains(found, screen, data, split)) for data in data_sets}
         gains["all"] = np.concatenate(list(gains.values()))
         for data, gain in gains.items():
             print(
@@ -103,7 +103,7 @@ def show(space: str) -> None:
             )
 
 
-def _gains(found: dict[tuple[str, ...], dict[str, str]], screen: str, data: str, split: str) -> list[float]:
+def _gains(found: dict[Any, dict[str, str]], screen: str, data: str, split: str) -> list[float]:
     """Of each search with the screen over the one without it."""
     return [
         float(row[split]) - float(found[(*key[:2], "none", key[3])][split])

@@ -31,6 +31,7 @@ from nas.controllers.learned_ranking import LearnedRanking
 from nas.controllers.screening import Scores, Screened
 from nas.evaluation.tables.registry import column
 from nas.predictors.forest import Forest
+from nas.predictors.warped import scores as normal_scores
 from nas.searchspace.space import Space
 
 HERE = Path(__file__).parent
@@ -62,14 +63,14 @@ class PerSecond(LearnedRanking):
         assert self._forest is not None
         encoded = np.stack([self._encoded(a, found) for a, found in zip(architectures, scores, strict=True)])
         means, deviations = self._forest.predict(encoded)
-        gains = expected_improvement(means, np.maximum(deviations, 1e-9), max(self._values))
+        gains = expected_improvement(means, np.maximum(deviations, 1e-9), normal_scores(np.array(self._values)).max())
         return [float(w) for w in np.log(np.maximum(gains, 1e-18)) - self._times.predict(encoded)[0]]
 
 
 class ByValue(Screened):
     """Evolution behind a ranking by what is predicted."""
 
-    ranking = LearnedRanking
+    ranking: type[LearnedRanking] = LearnedRanking
 
     def __init__(self, problem: Problem) -> None:
         ranking = self.ranking(problem.space, (), problem.seed)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import sys
 import time
 import tomllib
@@ -23,13 +22,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from recording import append, origin, rows
+from sampling import sampled
 
 from nas.data import load
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job
 from nas.searchspace.source import source
-from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import find
 from nas.searchspace.task import Task
 from nas.settings import Settings
@@ -54,21 +53,12 @@ def main() -> None:
             mine = [row for row in rows(chosen.table) if (row["space"], row["data"]) == (space, data)]
             done = {(int(row["number"]), int(row["seed"])) for row in mine}
             prepared = prepare(task.to(chosen.device))
-            architectures = sampled(find(space).for_task(task), SETTINGS["architectures"])
+            architectures = sampled(find(space).for_task(task), SETTINGS["architectures"], SETTINGS["seed"])
             for seed in chosen.seeds:
                 for number, architecture in enumerate(architectures):
                     if (number, seed) not in done:
                         row = trained(space, data, number, architecture, prepared, chosen.device, seed)
                         append(chosen.table, row | origin(chosen.device))
-
-
-def sampled(space: Space[Any], n: int) -> list[Any]:
-    """The first ``n`` different networks of a fixed random sequence."""
-    rng, found = random.Random(SETTINGS["seed"]), dict[Any, Any]()
-    while len(found) < n:
-        architecture = space.sample(rng)
-        found.setdefault(space.canonical(architecture), architecture)
-    return list(found.values())
 
 
 def trained(
