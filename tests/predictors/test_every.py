@@ -125,7 +125,7 @@ def test_nine_of_ten_networks_of_the_table_lie_within_its_interval(name: str, da
 def test_rows_name_options_and_import_nothing_heavy() -> None:
     assert [row.name for row in rows()] == NAMES
     assert all(row.summary.endswith(".") for row in rows())
-    assert {row.name: row.options for row in rows()}["forest"] == {"trees": 100}
+    assert {row.name: row.options for row in rows()}["forest"] == {"trees": 100, "leaf": 1}
     heavy = "{'jax', 'sklearn', 'torch', 'optuna'}"
     code = f"import sys; from nas.predictors import rows; rows(); print(*({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
