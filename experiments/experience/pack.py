@@ -5,7 +5,7 @@
 The quality of a network is the mean of its normal scores by validation and by test among those of the same data set, as
 two measurements of the same; a training that failed is the worst, one that took too long is left out. How well the
 others rank each data set is printed and stands in the file: the rank correlation with the quality of its networks of
-what a forest expects that learned from the knobs of those of all other data sets. What it would be with the cheap
+what is expected of them by the knobs of those of all other data sets. What it would be with the cheap
 proxies too is printed beside it.
 """
 
@@ -26,7 +26,8 @@ from recording import rows
 
 from nas.controllers.learned_ranking import ABSENT
 from nas.predictors.agreement import spearman
-from nas.predictors.elsewhere import HOME, noise_tolerant
+from nas.predictors.elsewhere import HOME
+from nas.predictors.several_sources import SeveralSources
 from nas.predictors.warped import scores as normal_scores
 from nas.searchspace.encodings import one_hot
 from nas.searchspace.spaces.registry import find
@@ -89,10 +90,10 @@ def left_out(space: Any, by_data: Any, known: Any, values: Any, data: str, looks
         logs = [[log(row[look]) for look in looks] for row in by_data[name]]
         return np.concatenate([np.stack([one_hot(space, a) for a in known[name]]), np.array(logs)], axis=1)
 
-    others, forest = [name for name in known if name != data], noise_tolerant()
-    forest.fit(np.concatenate([encoded(n) for n in others]), np.concatenate([values[n] for n in others]))
-    expected, _ = forest.predict(encoded(data))
-    return spearman(expected, values[data])
+    others, learner = [name for name in known if name != data], SeveralSources()
+    owners = np.repeat(np.arange(len(others)), [len(values[name]) for name in others])
+    learner.fit(np.concatenate([encoded(n) for n in others]), np.concatenate([values[n] for n in others]), owners)
+    return spearman(learner.predict(encoded(data)), values[data])
 
 
 def log(text: str) -> float:

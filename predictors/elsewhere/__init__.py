@@ -18,7 +18,7 @@ import numpy as np
 
 from nas.predictors.agreement import one_more
 from nas.predictors.base import Array
-from nas.predictors.forest import Forest
+from nas.predictors.several_sources import SeveralSources
 from nas.searchspace.encodings import one_hot
 from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import SPACES, find
@@ -35,6 +35,7 @@ class Elsewhere:
 
     Attributes:
         sources: names of the data sets.
+        owners: ``[items]``, which of them each training was on.
         architectures: of the trained networks.
         values: ``[items]``, normal scores of their quality among the networks of the same data set, larger is better.
         evidence: how well others are ranked here, as far as that can be told: the rank correlation on each source of
@@ -42,6 +43,7 @@ class Elsewhere:
     """
 
     sources: tuple[str, ...]
+    owners: Array
     architectures: tuple[Any, ...]
     values: Array
     evidence: tuple[float, int]
@@ -71,6 +73,7 @@ def _read(name: str, but: str) -> Elsewhere | None:
     rows = [row for data in known.values() for row in data]
     return Elsewhere(
         sources=tuple(known),
+        owners=np.repeat(np.arange(len(known)), [len(of) for of in known.values()]),
         architectures=tuple(space.from_knobs(_active(held["knobs"], knobs)) for _, *knobs in rows),
         values=np.array([value for value, *_ in rows]),
         evidence=one_more([held["agreement"][data] for data in known], [len(of) for of in known.values()]),
@@ -86,7 +89,7 @@ def _active(knobs: list[str], values: list[Any]) -> dict[str, Any]:
 
 
 def prior(of: type[Any], task: Task) -> Callable[[Any], float] | None:
-    """From an architecture to the normal score that a forest expects of it, which learned from knobs alone.
+    """From an architecture to the normal score that is expected of it by its knobs alone.
 
     None if nothing is known of the architectures of the class.
     """
@@ -94,13 +97,8 @@ def prior(of: type[Any], task: Task) -> Callable[[Any], float] | None:
     return None if known is None else _prior(known)
 
 
-def noise_tolerant() -> Forest:
-    """A forest for values of single trainings."""
-    return Forest(trees=300, leaf=2)
-
-
 @lru_cache
 def _prior(known: Elsewhere) -> Callable[[Any], float]:
-    space, forest = Space(type(known.architectures[0])), noise_tolerant()
-    forest.fit(np.stack([one_hot(space, a) for a in known.architectures]), known.values)
-    return lambda architecture: float(forest.predict(one_hot(space, architecture)[None])[0][0])
+    space, learner = Space(type(known.architectures[0])), SeveralSources()
+    learner.fit(np.stack([one_hot(space, a) for a in known.architectures]), known.values, known.owners)
+    return lambda architecture: float(learner.predict(one_hot(space, architecture)[None])[0])
