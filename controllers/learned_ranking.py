@@ -119,7 +119,8 @@ class LearnedRanking:
         if self._elsewhere:
             about += (
                 f" It began with {len(self._elsewhere):,} trainings on other data sets, and the evidence with how well "
-                f"these rank each other's, which counts as {self._evidence[1]} trials."
+                f"these rank each other's, which counts as {self._evidence[1]} trials; both are shown as one."
             )
-        lines = {"out-of-bag correlation": self._correlations, "lower end of the interval": self._lower}
+        name = "correlation here and elsewhere" if self._elsewhere else "out-of-bag correlation"
+        lines = {name: self._correlations, "lower end of the interval": self._lower}
         return [Trace("Whether the screen ranks", about, lines)]

@@ -78,6 +78,7 @@ def test_what_is_known_from_elsewhere_has_a_say_at_once_if_it_ranked_elsewhere()
     (trace,) = ranking.traces()
     assert "It began with 80 trainings on other data sets" in trace.about
     assert "which counts as 20 trials" in trace.about
+    assert list(trace.lines) == ["correlation here and elsewhere", "lower end of the interval"]
 
 
 def test_what_is_wrong_here_loses_its_say_and_what_is_right_gets_it() -> None:
