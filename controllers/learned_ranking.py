@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from nas.predictors.base import Array
     from nas.predictors.elsewhere import Elsewhere
     from nas.predictors.forest import Forest
+    from nas.predictors.several_sources import SeveralSources
 
 LEAST, FEW = 20, 4
 """Finished trials before anything is concluded; where something is known from elsewhere, before they count."""
 MORE = 1.1
 """It learns anew when there are so many times the trials that it knows."""
 OWN = 5.0
-"""What a trial counts beside a training on another data set."""
+"""What a trial counts, where a training on another data set counts 1 at most."""
 ABSENT = -1e3
 """Below the logarithm of every number."""
 
@@ -37,9 +38,10 @@ class LearnedRanking:
     predictions, those of trees that did not see a trial, with the values: the ranking is ready while the lower end of
     its interval is above zero.
 
-    Where networks of the space were trained on other data sets, the forest begins with them, and the evidence with how
-    well they rank each other's. Trials weigh more in both, and can take its say away again. Trials that were chosen are
-    better than most: their scores are among themselves, and on the mean they are what was expected of them.
+    Where networks of the space were trained on other data sets, the forest begins with them, beside it they vote as in
+    ``nas.predictors.several_sources``, and the evidence begins with how well they rank each other's. Trials weigh more
+    in the forest and the evidence, the vote fades as they come, and they can take its say away again. Trials that were
+    chosen are better than most: their scores are among themselves, and on the mean they are what was expected of them.
 
     Everything follows from what was told.
 
@@ -55,25 +57,28 @@ class LearnedRanking:
         self._features, self._values = list[np.ndarray](), list[float]()
         self._elsewhere = list[np.ndarray]()
         self._expected: Array = np.zeros(0)
+        self._weights: Array = np.zeros(0)
         self._evidence, self._least = (0.0, 0), LEAST
         self._forest: Forest | None = None
-        self._before: Forest | None = None
+        self._before: SeveralSources | None = None
         self._fitted, self._ready = 0, False
         self._correlations, self._lower = list[tuple[int, float]](), list[tuple[int, float]]()
         if known is not None:
             self._elsewhere = [self._encoded(architecture, {}) for architecture in known.architectures]
-            self._expected, self._evidence, self._least = known.values, known.evidence, FEW
-            self._fit(0)
-            self._before = self._forest
+            self._expected, self._weights = known.values, known.weights
+            self._evidence, self._least = known.evidence, FEW
+            self._before = _learned(self._elsewhere, known)
+            self._judge(0, 0.0)
 
     def ready(self) -> bool:
         return self._ready
 
     def worth(self, architectures: Sequence[Any], scores: Sequence[Scores]) -> list[float]:
-        assert self._forest is not None
-        rows = [self._encoded(a, found) for a, found in zip(architectures, scores, strict=True)]
-        means, _ = self._forest.predict(np.stack(rows))
-        return [float(mean) for mean in means]
+        rows = np.stack([self._encoded(a, found) for a, found in zip(architectures, scores, strict=True)])
+        if self._forest is None:
+            assert self._before is not None
+            return [float(worth) for worth in self._before.predict(rows)]
+        return [float(worth) for worth in self._voted(self._forest.predict(rows)[0], rows)]
 
     def learn(self, trial: Trial) -> None:
         """Failed trials say nothing of how good a network is."""
@@ -85,20 +90,32 @@ class LearnedRanking:
             self._fit(trial.number)
 
     def _fit(self, number: int) -> None:
-        from nas.predictors.agreement import lower_end, pooled, spearman
+        from nas.predictors.agreement import spearman
         from nas.predictors.forest import Forest
         from nas.predictors.warped import scores as normal_scores
 
         self._fitted = own = len(self._values)
         self._forest = Forest(seed=self._seed)
-        values, before = np.array(self._values), len(self._elsewhere)
+        values, mine = np.array(self._values), np.stack(self._features)
         scored = normal_scores(values)
         if self._before is not None:
-            scored = scored + self._before.predict(np.stack(self._features))[0].mean()
-        rows, counts = [*self._elsewhere, *self._features], np.repeat([1.0, OWN], [before, own])
-        self._forest.fit(np.stack(rows), np.concatenate([self._expected, scored]), counts)
-        correlation = spearman(self._forest.held_out[before:], values) if own else 0.0
-        correlation, items = pooled(self._evidence, (correlation, own))
+            scored = scored + self._before.predict(mine).mean()
+        rows, weights = [*self._elsewhere, *self._features], np.append(self._weights, np.full(own, OWN))
+        self._forest.fit(np.stack(rows), np.append(self._expected, scored), weights)
+        self._judge(number, spearman(self._voted(self._forest.held_out[-own:], mine), values))
+
+    def _voted(self, said: Array, rows: Array) -> Array:
+        """What the forest says of rows, and the vote, which weighs as before there were trials."""
+        if self._before is None:
+            return said
+        elsewhere, own = self._weights.sum(), OWN * self._fitted
+        mean: Array = ((elsewhere + own) * said + elsewhere * self._before.voted(rows)) / (2 * elsewhere + own)
+        return mean
+
+    def _judge(self, number: int, correlation: float) -> None:
+        from nas.predictors.agreement import lower_end, pooled
+
+        correlation, items = pooled(self._evidence, (correlation, self._fitted))
         lower = lower_end(correlation, items)
         self._ready = lower > 0
         self._correlations.append((number, correlation))
@@ -124,3 +141,11 @@ class LearnedRanking:
         name = "correlation here and elsewhere" if self._elsewhere else "out-of-bag correlation"
         lines = {name: self._correlations, "lower end of the interval": self._lower}
         return [Trace("Whether the screen ranks", about, lines)]
+
+
+def _learned(rows: Sequence[np.ndarray], known: Elsewhere) -> SeveralSources:
+    from nas.predictors.several_sources import SeveralSources
+
+    learner = SeveralSources()
+    learner.fit(np.stack(rows), known.values, known.owners, known.weights)
+    return learner

@@ -5,8 +5,8 @@
 The quality of a network is the mean of its normal scores by validation and by test among those of the same data set, as
 two measurements of the same; a training that failed is the worst, one that took too long is left out. How well the
 others rank each data set is printed and stands in the file: the rank correlation with the quality of its networks of
-what is expected of them by the knobs of those of all other data sets. What it would be with the cheap
-proxies too is printed beside it.
+what is expected of them by the knobs of those of all other data sets, weighed as for a new one. What it would be with
+the cheap proxies too is printed beside it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from measure import SETTINGS, table_of
 from recording import rows
 
 from nas.controllers.learned_ranking import ABSENT
+from nas.data import load
 from nas.predictors.agreement import spearman
-from nas.predictors.elsewhere import HOME
+from nas.predictors.elsewhere import HOME, resemblance
 from nas.predictors.several_sources import SeveralSources
 from nas.predictors.warped import scores as normal_scores
 from nas.searchspace.encodings import one_hot
@@ -48,13 +49,15 @@ def pack(name: str) -> None:
             by_data.setdefault(row["data"], []).append(row)
     known = {data: [space.from_json(json.loads(row["architecture"])) for row in of] for data, of in by_data.items()}
     values = {data: quality(of) for data, of in by_data.items()}
+    nodes = {data: load(data).train[0].x.size(0) for data in known}
     by_knobs, by_both = (
-        {data: left_out(space, by_data, known, values, data, looks) for data in known} for looks in ((), CHEAP)
+        {data: left_out(space, by_data, known, values, nodes, data, looks) for data in known} for looks in ((), CHEAP)
     )
     knobs = list(space.every_knob())
     held = {
         "space": name,
         "agreement": {data: round(value, 4) for data, value in by_knobs.items()},
+        "nodes": nodes,
         "knobs": knobs,
         "trainings": {
             data: [
@@ -85,14 +88,19 @@ def quality(of: list[dict[str, str]]) -> Any:
     return np.mean([normal_scores(np.array(values)) for values in splits], axis=0)
 
 
-def left_out(space: Any, by_data: Any, known: Any, values: Any, data: str, looks: tuple[str, ...]) -> float:
+def left_out(space: Any, by_data: Any, known: Any, values: Any, nodes: Any, data: str, looks: tuple[str, ...]) -> float:
     def encoded(name: str) -> Any:
         logs = [[log(row[look]) for look in looks] for row in by_data[name]]
         return np.concatenate([np.stack([one_hot(space, a) for a in known[name]]), np.array(logs)], axis=1)
 
     others, learner = [name for name in known if name != data], SeveralSources()
-    owners = np.repeat(np.arange(len(others)), [len(values[name]) for name in others])
-    learner.fit(np.concatenate([encoded(n) for n in others]), np.concatenate([values[n] for n in others]), owners)
+    counts = [len(values[name]) for name in others]
+    learner.fit(
+        np.concatenate([encoded(name) for name in others]),
+        np.concatenate([values[name] for name in others]),
+        np.repeat(np.arange(len(others)), counts),
+        np.repeat([resemblance(nodes[name], nodes[data]) for name in others], counts),
+    )
     return spearman(learner.predict(encoded(data)), values[data])
 
 

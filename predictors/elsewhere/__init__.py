@@ -38,6 +38,7 @@ class Elsewhere:
         owners: ``[items]``, which of them each training was on.
         architectures: of the trained networks.
         values: ``[items]``, normal scores of their quality among the networks of the same data set, larger is better.
+        weights: ``[items]``, what each says of the task at hand, at most 1; see :func:`resemblance`.
         evidence: how well others are ranked here, as far as that can be told: the rank correlation on each source of
             what was learned from the others, as one of so many items; see :func:`nas.predictors.agreement.one_more`.
     """
@@ -46,6 +47,7 @@ class Elsewhere:
     owners: Array
     architectures: tuple[Any, ...]
     values: Array
+    weights: Array
     evidence: tuple[float, int]
 
 
@@ -55,28 +57,41 @@ def spaces() -> list[str]:
 
 
 def elsewhere(of: type[Any], task: Task) -> Elsewhere | None:
-    """What is known of the architectures of a class from all data sets but that of the task; None if it is nothing."""
+    """What is known of the architectures of a class from all data sets but that of the task; None if it is nothing.
+
+    Where a task comes without its graph, as the report of a run has it, all weigh the same.
+    """
     if task.level != LEVEL:
         return None
     for name in spaces():
         if SPACES.load(name) is of:
-            return _read(name, task.name.lower())
+            return _read(name, task.name.lower(), sum(batch.x.size(0) for batch in task.train))
     return None
 
 
+def resemblance(nodes: int, others: int) -> float:
+    """What a data set of so many nodes says of one of others: the square root of the ratio of smaller to larger.
+
+    Data sets that were left out were ranked better so than with all weights the same, in both spaces; how much like
+    each other neighbours are said no more.
+    """
+    return float((min(nodes, others) / max(nodes, others)) ** 0.5) if nodes and others else 1.0
+
+
 @lru_cache
-def _read(name: str, but: str) -> Elsewhere | None:
+def _read(name: str, but: str, nodes: int) -> Elsewhere | None:
     space, held = find(name), json.loads(_file(name).read_text())
     known = {data: rows for data, rows in held["trainings"].items() if data != but}
     if not known:
         return None
-    rows = [row for data in known.values() for row in data]
+    rows, counts = [row for data in known.values() for row in data], [len(of) for of in known.values()]
     return Elsewhere(
         sources=tuple(known),
-        owners=np.repeat(np.arange(len(known)), [len(of) for of in known.values()]),
+        owners=np.repeat(np.arange(len(known)), counts),
         architectures=tuple(space.from_knobs(_active(held["knobs"], knobs)) for _, *knobs in rows),
         values=np.array([value for value, *_ in rows]),
-        evidence=one_more([held["agreement"][data] for data in known], [len(of) for of in known.values()]),
+        weights=np.repeat([resemblance(held["nodes"][data], nodes) for data in known], counts),
+        evidence=one_more([held["agreement"][data] for data in known], counts),
     )
 
 
@@ -100,5 +115,5 @@ def prior(of: type[Any], task: Task) -> Callable[[Any], float] | None:
 @lru_cache
 def _prior(known: Elsewhere) -> Callable[[Any], float]:
     space, learner = Space(type(known.architectures[0])), SeveralSources()
-    learner.fit(np.stack([one_hot(space, a) for a in known.architectures]), known.values, known.owners)
+    learner.fit(np.stack([one_hot(space, a) for a in known.architectures]), known.values, known.owners, known.weights)
     return lambda architecture: float(learner.predict(one_hot(space, architecture)[None])[0])

@@ -52,7 +52,7 @@ def elsewhere(value: Callable[[Any], float], evidence: tuple[float, int] = (0.8,
     space = Space(Twelve)
     known = [space.sample(random.Random(f"elsewhere {n}")) for n in range(80)]
     values = normal_scores(np.array([value(a) for a in known]))
-    return Elsewhere(("one", "other"), np.arange(80) % 2, tuple(known), values, evidence)
+    return Elsewhere(("one", "other"), np.arange(80) % 2, tuple(known), values, np.ones(80), evidence)
 
 
 def begun(known: Elsewhere, value: Callable[[Any], float], trials: int) -> LearnedRanking:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nas.predictors.agreement import lower_end, spearman
 from nas.predictors.elsewhere import HOME, elsewhere, prior, spaces
 from nas.searchspace.encodings import one_hot
 from nas.searchspace.spaces.registry import SPACES, find
+from nas.searchspace.task import Batch
 from tests.nas.toys import Toy
 from tests.searchspace.declared import TASKS
 
@@ -76,6 +78,23 @@ def test_networks_that_were_not_trained_are_told_apart(name: str) -> None:
     assert len(set(found)) > 40
     assert np.std(found) > 0.1
     assert len(one_hot(space, known(name).architectures[0])) == len(one_hot(space, space.sample(random.Random(0))))
+
+
+@KNOWN
+def test_data_sets_of_like_size_say_more(name: str) -> None:
+    held = json.loads((HOME / f"{name}.json").read_text())
+    graph = Batch(torch.zeros(1000, OWN.features), torch.zeros(2, 0, dtype=torch.long), torch.zeros(1000).long())
+    found = elsewhere(find(name).of, replace(OWN, train=(graph,)))
+    assert found is not None
+    for number, data in enumerate(found.sources):
+        smaller, larger = sorted((1000, held["nodes"][data]))
+        assert found.weights[found.owners == number] == pytest.approx((smaller / larger) ** 0.5)
+
+
+@KNOWN
+def test_where_a_task_comes_without_its_graph_all_weigh_the_same(name: str) -> None:
+    assert not OWN.train
+    assert (known(name).weights == 1).all()
 
 
 def test_of_a_space_of_the_users_own_nothing_is_known() -> None:

@@ -16,9 +16,9 @@ def worth(inputs: np.ndarray, own: float) -> np.ndarray:
     return inputs @ np.array([1.0, 0.5, own, 0, 0, 0, 0, 0])
 
 
-def learned(sources: np.ndarray, values: np.ndarray) -> SeveralSources:
+def learned(sources: np.ndarray, values: np.ndarray, weights: np.ndarray | None = None) -> SeveralSources:
     learner = SeveralSources()
-    learner.fit(INPUTS, values, sources)
+    learner.fit(INPUTS, values, sources, np.ones(len(values)) if weights is None else weights)
     return learner
 
 
@@ -38,13 +38,15 @@ def test_it_does_not_matter_how_sources_are_numbered_and_in_which_order_they_lie
     assert np.allclose(learned(2 - sources, values).predict(OTHERS), first)
 
 
-def test_a_source_has_as_much_to_say_as_it_has_items() -> None:
+def test_a_source_has_as_much_to_say_as_its_items_weigh() -> None:
     values = np.concatenate([worth(INPUTS[:270], 2.0), worth(INPUTS[270:], -2.0)])
-    assert spearman(learned(np.repeat([0, 1], [270, 30]), values).predict(OTHERS), worth(OTHERS, 2.0)) > 0.8
+    sources = np.repeat([0, 1], [270, 30])
+    assert spearman(learned(sources, values).predict(OTHERS), worth(OTHERS, 2.0)) > 0.8
+    heavy = np.where(sources, 100.0, 1.0)
+    assert spearman(learned(sources, values, heavy).predict(OTHERS), worth(OTHERS, -2.0)) > 0.8
 
 
-def test_of_one_source_its_forest_is_left() -> None:
+def test_of_one_source_both_say_the_same() -> None:
     learner = learned(np.zeros(300), worth(INPUTS, 1.0))
-    both = [forest.predict(OTHERS)[0] for forest in (learner._together, *learner._each)]
-    assert np.array_equal(both[0], both[1])
-    assert np.allclose(learner.predict(OTHERS), both[0])
+    assert spearman(learner.predict(OTHERS), learner.voted(OTHERS)) > 0.95
+    assert spearman(learner.predict(OTHERS), worth(OTHERS, 1.0)) > 0.95
