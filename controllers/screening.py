@@ -45,24 +45,26 @@ class Ranking(Protocol):
 class RankSum:
     """Ranks by several scores and adds the ranks, as Chen, Gong and Wang do (TE-NAS, ICLR 2021, arXiv 2102.11535).
 
-    Equals share their ranks. What has no score by one of them comes last there.
+    Some may count more than others. Equals share their ranks. What has no score by one of them comes last there.
 
     Args:
         columns: the names of the scores.
+        weights: what the ranks by each count; all the same by default.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], weights: Sequence[float] | None = None) -> None:
         self.columns = tuple(columns)
+        self.weights = (1.0,) * len(columns) if weights is None else tuple(weights)
 
     def ready(self) -> bool:
         return True
 
     def worth(self, architectures: Sequence[Any], scores: Sequence[Scores]) -> list[float]:
         sums = [0.0] * len(scores)
-        for column in self.columns:
+        for column, weight in zip(self.columns, self.weights, strict=True):
             values = [found.get(column, -math.inf) for found in scores]
             for i, own in enumerate(values):
-                sums[i] += sum((own > other) + 0.5 * (own == other) for other in values)
+                sums[i] += weight * sum((own > other) + 0.5 * (own == other) for other in values)
         return sums
 
     def learn(self, trial: Trial) -> None:

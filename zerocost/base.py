@@ -37,6 +37,7 @@ class Proxy:
         score: from a module with fresh weights, the task, and a seed for the proxy's own random numbers to a number,
             larger for networks that it expects to be better. The module is left as it came: weights, buffers, mode.
             Raises ``NotScored`` where it has no score.
+        weight: what its ranks count where those by several proxies are added.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Proxy:
     needs: Needs
     cost: str
     score: Score
+    weight: float = 1.0
 
 
 def losses(logits: Tensor, y: Tensor, target: Target) -> Tensor:

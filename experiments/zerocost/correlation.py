@@ -42,6 +42,7 @@ from nas.evaluation.columns import column
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.job import Job
 from nas.evaluation.proxies import PRIOR, SHORT, names_for, scores
+from nas.evaluation.proxies import known as known_proxy
 from nas.metrics import METRICS
 from nas.ranking.statistics import hit_rate, interval, kendall, spearman
 from nas.searchspace.encodings import one_hot
@@ -60,7 +61,7 @@ COMBINED = {
     "prior + short": (PRIOR, SHORT),
     "prior + ntk-condition + synflow": (PRIOR, "ntk-condition", "synflow"),
 }
-"""Sums of ranks; a minus turns one round."""
+"""Sums of ranks, weighed as a screen weighs them; a minus turns one round."""
 AGAIN = "a training"
 """How one training ranks the mean of the others: what no proxy that costs less should be asked to surpass."""
 TABLE_SEEDS = 3
@@ -163,7 +164,10 @@ def summarise() -> None:
         for name, summed in COMBINED.items():
             if not {p.lstrip("-") for p in summed} <= values.keys():
                 continue
-            ranks = [rankdata(-values[p[1:]] if p[0] == "-" else values[p]) for p in summed]
+            ranks = [
+                known_proxy(p.lstrip("-")).weight * rankdata(-values[p[1:]] if p[0] == "-" else values[p])
+                for p in summed
+            ]
             values[name], seconds[name] = np.sum(ranks, axis=0), sum(seconds[p.lstrip("-")] for p in summed)
         for name, parts in {"learned": [n for n in by_proxy if n != SHORT], "learned + short": list(by_proxy)}.items():
             values[name] = _learned(space, architectures, [values[p] for p in parts], valid)

@@ -43,7 +43,7 @@ def rank(
         proxies: names, see ``nas proxies``.
         n: random architectures of so many different networks; 500 by default.
         architectures: to rank these instead: of the space, or as their JSON.
-        by: the proxy that orders them; by default the sum of their ranks by all proxies.
+        by: the proxy that orders them; by default the sum of their ranks by all proxies, ``prior`` counting twice.
         out: file that keeps what is finished; with it an interrupted call goes on when it is repeated.
         told: hears of each finished architecture.
         settings: the other fields of :class:`nas.settings.Settings` that concern scores, such as ``seed``, ``workers``.

@@ -46,7 +46,9 @@ LINES = 10
     metavar="FILE",
     help="Rank those of a JSON file instead: a list of them, or what nas show RUN --json prints.",
 )
-@click.option("--by", metavar="NAME", help="The proxy that orders.  [default: the sum of the ranks by all]")
+@click.option(
+    "--by", metavar="NAME", help="The proxy that orders.  [default: the sum of the ranks by all, prior counting twice]"
+)
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Rows of the table.")
 @click.option("--out", type=click.Path(), metavar="FILE", help="Keep what is finished there, to go on after Ctrl-C.")
 @click.option("--csv", "to", type=click.Path(), metavar="FILE", help="Write all of them as CSV.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from nas.evaluation.proxies import known
 from nas.ranking.ledger import Ledger, Scored
 from nas.ranking.sample import distinct, read
 from nas.ranking.statistics import rank_sum
@@ -25,7 +26,7 @@ class Ranking:
 
     Attributes:
         proxies: what scored them.
-        by: the proxy that orders them; None is the sum of their ranks by all.
+        by: the proxy that orders them; None is the sum of their ranks by all, weighed by ``Proxy.weight``.
         rows: best first; those without any score come last.
         notes: what the user should know.
     """
@@ -48,7 +49,7 @@ class Ranking:
 
     def rank_sums(self) -> list[float]:
         """Of each row: the sum of its ranks by all proxies."""
-        return rank_sum({name: [row.score(name) for row in self.rows] for name in self.proxies})
+        return _sums({name: [row.score(name) for row in self.rows] for name in self.proxies})
 
 
 def check(n: int | None, architectures: Sequence[Any] | None, by: str | None, proxies: tuple[str, ...]) -> None:
@@ -97,6 +98,11 @@ def ranking(work: Work, by: str | None) -> Ranking:
     rows = work.finished()
     by = work.proxies[0] if len(work.proxies) == 1 else by
     columns = {name: [row.score(name) for row in rows] for name in (work.proxies if by is None else (by,))}
-    places = rank_sum(columns) if rows else []
+    places = _sums(columns) if rows else []
     order = sorted(range(len(rows)), key=lambda i: (not rows[i].scores, places[i], rows[i].number))
     return Ranking(work.proxies, by, tuple(rows[i] for i in order), (*work.notes, *work.slow_ways()))
+
+
+def _sums(columns: dict[str, list[float]]) -> list[float]:
+    """The weighed sums of ranks by proxies."""
+    return rank_sum(columns, {name: known(name).weight for name in columns})

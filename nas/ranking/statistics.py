@@ -102,15 +102,18 @@ def estimate(statistic: Statistic, scores: ArrayLike, truth: ArrayLike, seed: in
     return Estimate(statistic(scores, truth), *interval(statistic, scores, truth, seed))
 
 
-def rank_sum(columns: Mapping[str, Sequence[float]]) -> list[float]:
+def rank_sum(columns: Mapping[str, Sequence[float]], weights: Mapping[str, float] | None = None) -> list[float]:
     """For each item the sum of its ranks by every column, 1 being the best; ties share their mean rank.
+
+    The ranks by a column count as its weight says, which is 1 by default.
 
     Chen, Gong and Wang, "Neural Architecture Search on ImageNet in Four GPU Hours" (TE-NAS), ICLR 2021 (arXiv
     2102.11535), combine two proxies so.
     """
     from scipy.stats import rankdata
 
-    ranks = [rankdata(-_numbers(column)) for column in columns.values()]
+    weights = weights or {}
+    ranks = [weights.get(name, 1.0) * rankdata(-_numbers(column)) for name, column in columns.items()]
     return [float(total) for total in np.sum(ranks, axis=0)]
 
 

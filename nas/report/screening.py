@@ -7,6 +7,7 @@ from statistics import fmean
 
 from nas.controllers.screening import SCREENED, SECONDS
 from nas.evaluation.columns import column, cost_column
+from nas.evaluation.proxies import PRIOR, known
 from nas.predictors.agreement import spearman
 from nas.predictors.elsewhere import Elsewhere
 from nas.report.view import View, duration, label, listed, plural
@@ -20,10 +21,10 @@ LEAST = 8
 
 def section(view: View) -> str:
     """Sentences, and a row for each proxy."""
-    known = known_elsewhere(view.space, view.task, view.objectives[0]) if view.settings.screen == AUTO else None
-    names = view.settings.screens or (() if known else CHEAP)
+    before = known_elsewhere(view.space, view.task, view.objectives[0]) if view.settings.screen == AUTO else None
+    names = view.settings.screens or (() if before else CHEAP)
     screened = [r for r in view.searched if SCREENED in r.trial.metrics]
-    text = _learned(view, screened, known) if view.settings.screen == AUTO else _named(view, names)
+    text = _learned(view, screened, before) if view.settings.screen == AUTO else _named(view, names)
     if screened:
         seconds = sum(r.trial.metrics[SECONDS] for r in screened)
         new = fmean(r.trial.metrics[SCREENED] for r in screened)
@@ -37,6 +38,8 @@ def section(view: View) -> str:
 
 def _named(view: View, names: tuple[str, ...]) -> str:
     by = f"by {names[0]}" if len(names) == 1 else f"by the sum of their ranks by {listed(names)}"
+    if len(names) > 1 and PRIOR in names:
+        by += f", of which those by {PRIOR} count {known(PRIOR).weight:g} times as much"
     return f"Each trial is the most promising, {by}, of {_pool(view)} that {view.settings.controller} proposed."
 
 

@@ -63,7 +63,7 @@ def screened(
         BadInput: if the controller cannot be screened, or if ``auto`` would have to learn several objectives.
     """
     space, columns = problem.space, [column(name) for name in names]
-    ranking: Ranking = RankSum(columns)
+    ranking: Ranking = RankSum(columns, [known(name).weight for name in names])
     if settings.screen == AUTO:
         if len(objectives) > 1:
             raise BadInput(

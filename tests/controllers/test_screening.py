@@ -295,6 +295,8 @@ def test_ranks_are_added() -> None:
     rows = [{"a": 5.0, "b": 0.0}, {"a": 4.0, "b": 2.0}, {"a": 3.0, "b": 1.0}, {"b": 9.0}]
     worth = RankSum(["a", "b"]).worth([A, B, C, D], rows)
     assert worth == [3.5 + 0.5, 2.5 + 2.5, 1.5 + 1.5, 0.5 + 3.5]
+    weighed = RankSum(["a", "b"], [2, 0.5]).worth([A, B, C, D], rows)
+    assert weighed == [7 + 0.25, 5 + 1.25, 3 + 0.75, 1 + 1.75]
 
 
 SCORES = st.lists(st.fixed_dictionaries({}, optional={"a": st.integers(-9, 9), "b": st.integers(-9, 9)}), min_size=1)

@@ -114,5 +114,6 @@ def test_a_perfect_order_has_no_spread():
 def test_rank_sums():
     assert rank_sum({"one": [3.0, 2.0, 1.0]}) == [1, 2, 3]
     assert rank_sum({"one": [3, 2, 1], "two": [1, 2, 3]}) == [4, 4, 4]
+    assert rank_sum({"one": [3, 2, 1], "two": [1, 2, 3]}, {"one": 2}) == [5, 6, 7]
     assert rank_sum({"one": [1, 1, 0]}) == [1.5, 1.5, 3]
     assert rank_sum({"one": [math.nan, 5, math.nan], "two": [7, 8, 9]}) == [5.5, 3, 3.5]

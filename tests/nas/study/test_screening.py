@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scipy.stats import rankdata
 
 import nas
 from nas.controllers import learned_ranking
@@ -16,6 +17,7 @@ from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.proxies import scores
 from nas.predictors.elsewhere import prior
+from nas.report.page import render
 from nas.searchspace.errors import BadInput
 from nas.settings import Settings
 from nas.study import screening
@@ -234,6 +236,20 @@ def test_of_a_space_that_is_known_from_other_data_sets_the_first_trial_is_chosen
     best = max(plain.ask(4), key=expected)
     assert by_prior.records[0].trial.architecture == best
     assert by_prior.records[0].trial.metrics["proxy_prior"] == pytest.approx(expected(best))
+
+
+def test_prior_counts_twice_where_ranks_are_added() -> None:
+    result = screened(space="design", screen="prior,params", pool=6, trials=1, epochs=1)
+    expected = prior(result.plan.space.of, result.plan.task)
+    assert expected is not None
+    pool = RandomSearch(Problem(result.plan.space, 0)).ask(6)
+    ranked = nas.rank(DATA, space="design", proxies=["prior", "params"], architectures=pool)
+    assert [row.score("prior") for row in ranked.rows] == pytest.approx([expected(a) for a in ranked.architectures])
+    ranks = {name: rankdata([-row.score(name) for row in ranked.rows]) for name in ("prior", "params")}
+    assert ranked.rank_sums() == pytest.approx([2 * a + b for a, b in zip(*ranks.values(), strict=True)])
+    assert result.records[0].trial.architecture == ranked.architectures[0]
+    assert ranked.rank_sums() == sorted(ranked.rank_sums())
+    assert "ranks by prior and params, of which those by prior count 2 times as much, of 6" in render(result.view())
 
 
 def test_of_what_is_not_quality_other_data_sets_say_nothing() -> None:
