@@ -49,7 +49,7 @@ class LearnedRanking:
         space: of the architectures.
         columns: the names of the scores, among the metrics of a trial.
         seed: of the forest.
-        known: what was found on other data sets, where no scores were kept.
+        known: what was found on other data sets, where no scores were kept; then there are no columns.
     """
 
     def __init__(self, space: Space[Any], columns: Sequence[str], seed: int, known: Elsewhere | None = None) -> None:
@@ -64,10 +64,12 @@ class LearnedRanking:
         self._fitted, self._ready = 0, False
         self._correlations, self._lower = list[tuple[int, float]](), list[tuple[int, float]]()
         if known is not None:
+            from nas.predictors.elsewhere import learned
+
             self._elsewhere = [self._encoded(architecture, {}) for architecture in known.architectures]
             self._expected, self._weights = known.values, known.weights
             self._evidence, self._least = known.evidence, FEW
-            self._before = _learned(self._elsewhere, known)
+            self._before = learned(known)
             self._judge(0, 0.0)
 
     def ready(self) -> bool:
@@ -141,11 +143,3 @@ class LearnedRanking:
         name = "correlation here and elsewhere" if self._elsewhere else "out-of-bag correlation"
         lines = {name: self._correlations, "lower end of the interval": self._lower}
         return [Trace("Whether the screen ranks", about, lines)]
-
-
-def _learned(rows: Sequence[np.ndarray], known: Elsewhere) -> SeveralSources:
-    from nas.predictors.several_sources import SeveralSources
-
-    learner = SeveralSources()
-    learner.fit(np.stack(rows), known.values, known.owners, known.weights)
-    return learner

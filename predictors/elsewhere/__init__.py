@@ -113,7 +113,14 @@ def prior(of: type[Any], task: Task) -> Callable[[Any], float] | None:
 
 
 @lru_cache
-def _prior(known: Elsewhere) -> Callable[[Any], float]:
+def learned(known: Elsewhere) -> SeveralSources:
+    """What tells from encodings, ``one_hot``, what is expected of their architectures."""
     space, learner = Space(type(known.architectures[0])), SeveralSources()
     learner.fit(np.stack([one_hot(space, a) for a in known.architectures]), known.values, known.owners, known.weights)
+    return learner
+
+
+@lru_cache
+def _prior(known: Elsewhere) -> Callable[[Any], float]:
+    space, learner = Space(type(known.architectures[0])), learned(known)
     return lambda architecture: float(learner.predict(one_hot(space, architecture)[None])[0])

@@ -8,15 +8,23 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+import pytest
 
 from nas.controllers import Trial
 from nas.controllers.learned_ranking import LearnedRanking
+from nas.predictors import several_sources
 from nas.predictors.agreement import spearman
 from nas.predictors.elsewhere import Elsewhere
 from nas.predictors.warped import scores as normal_scores
 from nas.searchspace.space import Space
 from tests.controllers.spaces import SPACES, Flat, Twelve, score, solved
 from tests.controllers.test_screening import COLUMNS, toy
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several_sources, "TOGETHER", 100)
+    monkeypatch.setattr(several_sources, "ALONE", 30)
 
 
 def learned(trials: int, value: Callable[[Any], float | None], space: Space[Any] | None = None) -> LearnedRanking:

@@ -113,7 +113,7 @@ def test_a_learned_screen_says_since_when_it_chose(monkeypatch: pytest.MonkeyPat
 def test_a_screen_that_knows_other_data_sets_says_which() -> None:
     _, read = page(search(DATA, space="design", trials=2, screen="auto", pool=3, epochs=1))
     assert re.search(
-        r"learned from encodings to choose among proposals\. It began with \d+ trainings on \w+, \w+, ", read
+        r"learned from encodings to choose among proposals\. It began with [\d,]+ trainings on \w+, \w+, ", read
     )
     assert (
         "it chose 2 of 2 trials, each from 3 architectures that random proposed; the first was trial 0. On avera"
