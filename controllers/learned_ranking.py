@@ -107,7 +107,7 @@ class LearnedRanking:
         self._judge(number, spearman(self._voted(self._forest.held_out[-own:], mine), values))
 
     def _voted(self, said: Array, rows: Array) -> Array:
-        """What the forest says of rows, and the vote, which weighs as before there were trials."""
+        """The mean of what the forest says of rows and of the vote, which weighs no more when there are trials."""
         if self._before is None:
             return said
         elsewhere, own = self._weights.sum(), OWN * self._fitted

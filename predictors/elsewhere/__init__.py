@@ -72,8 +72,8 @@ def elsewhere(of: type[Any], task: Task) -> Elsewhere | None:
 def resemblance(nodes: int, others: int) -> float:
     """What a data set of so many nodes says of one of others: the square root of the ratio of smaller to larger.
 
-    Data sets that were left out were ranked better so than with all weights the same, in both spaces; how much like
-    each other neighbours are said no more.
+    Data sets that were left out were ranked better so than with all weights the same, in both spaces; see
+    ``experiments/experience/learners.py``.
     """
     return float((min(nodes, others) / max(nodes, others)) ** 0.5) if nodes and others else 1.0
 
