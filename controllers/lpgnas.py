@@ -17,6 +17,8 @@ ONE, FRONT = (0.01,), (0.0, 0.01, 0.03, 0.1, 0.3)
 """Prices of a bit, with one objective and with several."""
 REDRAWN = 0.25
 """Share of a network's knobs that are drawn again by the probabilities."""
+FRESH = 4
+"""After the most probable networks every so many proposals are drawn from the whole space."""
 TRIES = 50
 """Children that may be known already, or forbidden, before one is drawn without parents."""
 
@@ -36,7 +38,8 @@ class LPGNAS(OneShot):
     graphs with more than 30,000 edges the surroundings of the scored nodes are used alone; and a pass may compute one
     sampled path in place of all, the probabilities then learning by REINFORCE. After the most probable networks come
     children of the best that were trained so far, the front: another value of one knob, or some of them drawn again by
-    the probabilities.
+    the probabilities. Every fourth is drawn from the whole space: what is good in the supernet, which normalises, may
+    be bad when it is trained alone, such as sums over hundreds of neighbours.
 
     For spaces with formats, such as ``lpgnas`` or ``quantised:agnn``, that can be one supernet.
 
@@ -80,6 +83,8 @@ class LPGNAS(OneShot):
         self._front = front([*self._front, *(trial for trial in trials if trial.values is not None)])
 
     def _later(self, number: int, rng: random.Random) -> Any:
+        if number % FRESH == 0:
+            return self.space.sample(rng)
         for _ in range(TRIES if self._front else 0):
             # the more accurate, the more often: the smallest networks of a front may have given up the task
             parent = self._front[int(len(self._front) * rng.random() ** 2)].architecture

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.controllers.base import Trial
-from nas.controllers.lpgnas import LPGNAS, front
+from nas.controllers.lpgnas import FRESH, LPGNAS, front
 from nas.searchspace.space import Space
 from tests.controllers.spaces import Flat, problem, with_formats
 
@@ -52,3 +52,13 @@ def test_until_something_was_told_they_are_drawn() -> None:
     controllers[1].tell([Trial(i, a, None, reason="failed") for i, a in enumerate(failed)])
     assert whole == failed
     assert controllers[0].ask(4) == controllers[1].ask(4)
+
+
+def test_some_are_of_the_whole_space_whatever_the_supernet_says() -> None:
+    space = Space(with_formats("lpgnas", Flat))
+    asked = problem("lpgnas", space, objectives=2)
+    controller = LPGNAS(asked, epochs=2, derived=1)
+    controller.tell([Trial(i, a, (1.0 / (i + 1), float(i))) for i, a in enumerate(controller.ask(5))])
+    later = dict(enumerate(controller.ask(20), 5))
+    fresh = {number for number, made in later.items() if made == space.sample(asked.rng(number))}
+    assert fresh == {number for number in later if number % FRESH == 0}
