@@ -1,4 +1,7 @@
-"""README.md: every Python block runs, in order and in one session, and every ``nas`` line of the shell blocks."""
+"""README.md: every Python block runs, in order and in one session, and every ``nas`` line of the shell blocks.
+
+And what it and the other documents point to is there.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,11 @@ import pytest
 from nas.data.places import data_folders
 
 README = Path(__file__).parents[1] / "README.md"
+ROOT = README.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+SCRIPTS = re.compile(r"\((`[\w/]+`(?:, `[\w/]+`)*)")
+"""Where a result comes from, as docs/results.md has it: names of experiments at the beginning of brackets."""
 BUDGETS = {"--trials": "5", "--seeds": "1", "--epochs": "2", "--n": "3", "--workers": "1", "--pool": "2"}
 BUDGETS |= {"--seconds": "4"}
 """What the documented commands are cut down to."""
@@ -101,3 +108,27 @@ def test_what_is_taken_from_a_text() -> None:
         ["search", "--data", "digits", "--trials", "5", "--name", "x", "--epochs", "2"],
         ["train", "x", "--seeds", "1"],
     ]
+
+
+@pytest.mark.parametrize("document", [*sorted(ROOT.glob("docs/*.md")), README], ids=lambda path: path.name)
+def test_what_is_linked_is_there(document: Path) -> None:
+    if not document.is_file():
+        pytest.skip("the documents are not beside the tests")
+    gone = [
+        link for link in LINK.findall(document.read_text(encoding="utf-8")) if not (document.parent / link).exists()
+    ]
+    assert gone == []
+
+
+def test_every_result_names_its_experiment() -> None:
+    results = ROOT / "docs" / "results.md"
+    if not results.is_file():
+        pytest.skip("the documents are not beside the tests")
+    named = {
+        name for group in SCRIPTS.findall(results.read_text(encoding="utf-8")) for name in re.findall(r"[\w/]+", group)
+    }
+    assert len(named) > 30
+    at = ROOT / "experiments"
+    assert [
+        name for name in sorted(named) if not any((at / f"{name}{end}").exists() for end in ("", ".py", ".csv"))
+    ] == []
