@@ -42,6 +42,15 @@ def limits(x: torch.Tensor, kind: str, by_row: bool) -> torch.Tensor:
     return torch.stack([low.reshape(shape), high.reshape(shape)])
 
 
+def grid(
+    kind: str, bits: int, low: torch.Tensor, high: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | float, float]:
+    """Scale and zero of a format between two values, and its largest code."""
+    top = 2.0**bits - 1 if kind == "affine" else 2.0**bits - 2
+    scale = ((high - low) / top if kind == "affine" else high / (top / 2)).clamp(min=SMALLEST)
+    return scale, torch.round(-low / scale) if kind == "affine" else top / 2, top
+
+
 def coded(
     x: torch.Tensor, kind: str, bits: int, low: torch.Tensor, high: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor | float, torch.Tensor]:
@@ -56,9 +65,7 @@ def coded(
     if kind == "ternary":
         sign = x.detach().sign() * (x.detach().abs() > low)
         return sign + 1 + (x - x.detach()) / high.clamp(min=SMALLEST), 1.0, high
-    top = 2.0**bits - 1 if kind == "affine" else 2.0**bits - 2
-    scale = ((high - low) / top if kind == "affine" else high / (top / 2)).clamp(min=SMALLEST)
-    zero = torch.round(-low / scale) if kind == "affine" else top / 2
+    scale, zero, top = grid(kind, bits, low, high)
     code = (x / scale + zero).clamp(0, top)
     return torch.round(code).detach() + (code - code.detach()), zero, scale
 
@@ -108,8 +115,7 @@ class Quantiser(torch.nn.Module):
     def forward(self, x: torch.Tensor, edge_index: torch.Tensor | None = None) -> torch.Tensor:
         if self.kind == "float":
             return x
-        code, zero, scale = self.coded(x)
-        out = (code - zero) * scale
+        out = self.rounded(x)
         edge_index = self.edges if edge_index is None else edge_index
         if not self.training or self.protect == 0 or edge_index is None:
             return out
@@ -117,17 +123,27 @@ class Quantiser(torch.nn.Module):
         kept = torch.rand(chance.shape, device=x.device) < chance
         return torch.where(kept.reshape(-1, *(1 for _ in x.shape[1:])), x, out)
 
+    def rounded(self, x: torch.Tensor) -> torch.Tensor:
+        """The values that the codes stand for."""
+        code, zero, scale = self.coded(x)
+        return (code - zero) * scale
+
     def coded(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | float, torch.Tensor]:
         """See the function of that name."""
         if self.learned:
             return self.coded_by_scale(x)
-        now = limits(x, self.kind, self.by_row)
-        if self.moving:
-            held = HISTORY * self.range + (1 - HISTORY) * now if self.training else self.range
-            now = torch.where(self.range.isnan(), now, held)
-            if self.training:
-                self.range.copy_(now)
+        now = self.followed(limits(x, self.kind, self.by_row))
         return coded(x, self.kind, self.bits, now[0], now[1])
+
+    def followed(self, now: torch.Tensor) -> torch.Tensor:
+        """The limits of a format where those of the values are ``now``; what is kept of them moves in training."""
+        if not self.moving:
+            return now
+        held = HISTORY * self.range + (1 - HISTORY) * now if self.training else self.range
+        now = torch.where(self.range.isnan(), now, held)
+        if self.training:
+            self.range.copy_(now)
+        return now
 
     def coded_by_scale(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | float, torch.Tensor]:
         """Codes whose scale is learned; its gradient is slowed down as in section 2.2 of LSQ."""

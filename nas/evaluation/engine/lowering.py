@@ -18,7 +18,7 @@ from nas.evaluation.engine.elementwise import ELEMENTWISE
 from nas.evaluation.engine.graph import Part, graph_of
 from nas.evaluation.engine.printed import CARRYING, PRINTED
 from nas.evaluation.engine.printed import NARROWING as PRINTING
-from nas.evaluation.engine.quantising import chance, quantise
+from nas.evaluation.engine.quantising import chance, quantise, rounded
 from nas.searchspace.layers.hops import FURTHER
 from nas.searchspace.layers.known import is_ours
 from nas.searchspace.layers.quantised import Quantised, Quantiser
@@ -45,13 +45,13 @@ def lowered(model: torch.nn.Module, seed: int) -> Iterator[None]:
                 layer.forward = forward
                 changed.append(layer)
             if is_ours(type(layer)) is Quantiser:
-                vars(layer)["chance"] = partial(chance, layer)
+                vars(layer).update(chance=partial(chance, layer), rounded=partial(rounded, layer))
         yield
     finally:
         for layer in changed:
             del layer.forward
-            vars(layer).pop("chance", None)
-            vars(layer).pop("held", None)
+            for name in ("chance", "rounded", "held"):
+                vars(layer).pop(name, None)
 
 
 def _forward(layer: Any, noise: Noise) -> Callable[..., Tensor] | None:

@@ -1,4 +1,4 @@
-"""Rounding of sparse features on their stored values, and degrees of the nodes of a prepared graph."""
+"""Rounding in fewer passes over memory, of sparse features on their stored values; degrees in a prepared graph."""
 
 from __future__ import annotations
 
@@ -9,10 +9,42 @@ from torch import Tensor
 
 from nas.evaluation.engine.features import SparseFeatures, plain
 from nas.evaluation.engine.graph import graph_of
-from nas.searchspace.layers.quantised import Quantiser
+from nas.searchspace.layers.quantised import Quantiser, grid, limits
 
 KEPT = 4
 """Features whose rounded values a quantiser keeps."""
+
+
+class _Rounding(torch.autograd.Function):
+    """The values of codes, and the gradient where they are in range: ``coded`` without what it keeps on the way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, zero: Tensor | float, top: float) -> Tensor:
+        out = (x / scale).add_(zero)
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(out.ge(0).logical_and_(out.le(top)))
+        return out.clamp_(0, top).round_().sub_(zero).mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return grads[0] * ctx.saved_tensors[0], None, None, None
+
+
+def rounded(layer: Quantiser, x: Tensor) -> Tensor:
+    """``Quantiser.rounded``, the same values."""
+    if layer.kind not in ("affine", "int") or layer.learned:
+        return Quantiser.rounded(layer, x)
+    now = layer.followed(limits(x, layer.kind, True) if layer.by_row else _limits(x.detach(), layer.kind))
+    out: Tensor = _Rounding.apply(x, *grid(layer.kind, layer.bits, now[0], now[1]))  # type: ignore[no-untyped-call]
+    return out
+
+
+def _limits(x: Tensor, kind: str) -> Tensor:
+    """The function of that name for the whole of ``x``, in one pass."""
+    low, high = torch.aminmax(x)
+    if kind == "affine":
+        return torch.stack([low.clamp(max=0), high.clamp(min=0)])
+    return torch.maximum(-low, high).expand(2).clone()
 
 
 def quantise(layer: Quantiser, x: Tensor, edge_index: Tensor | None = None) -> Tensor:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nas.evaluation.engine.features import SparseFeatures, plain
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
-from nas.evaluation.engine.quantising import chance, quantise
+from nas.evaluation.engine.quantising import chance, quantise, rounded
 from nas.evaluation.engine.scoring import Scoring
 from nas.evaluation.train import predict
 from nas.searchspace.layers.known import is_ours
@@ -148,3 +150,29 @@ def test_lowering_leaves_nothing_behind() -> None:
         assert any("chance" in vars(m) for m in model.modules())
     assert not any("chance" in vars(m) or "forward" in vars(m) for m in model.modules())
     assert sum(is_ours(type(m)) is Quantiser for m in model.modules()) >= 6
+
+
+@given(
+    st.sampled_from(
+        ["int2", "int4", "int8", "affine3", "affine8", "int4-channel", "affine8-channel", "ternary", "int4-learned"]
+    ),
+    st.booleans(),
+    st.integers(0, 9),
+    st.sampled_from([0.0, 1e-8, 1.0, 1e4]),
+)
+def test_fewer_passes_round_to_the_same_values(format: str, moving: bool, seed: int, size: float) -> None:
+    moving = moving and "channel" not in format
+    random = torch.Generator().manual_seed(seed)
+    one, other = Quantiser(format, moving=moving), Quantiser(format, moving=moving)
+    for number in range(3):  # while ranges move, some values are out of them
+        x, grad = (size * torch.randn(7, 5, generator=random) * (1 + number) for _ in range(2))
+        here, there = x.clone().requires_grad_(), x.clone().requires_grad_()
+        got, wanted = rounded(one, here), other.rounded(there)
+        assert torch.equal(got, wanted)
+        got.backward(grad)
+        wanted.backward(grad)
+        torch.testing.assert_close(here.grad, there.grad)
+        torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0, equal_nan=True)
+    one.eval(), other.eval()
+    with torch.no_grad():
+        assert torch.equal(rounded(one, 2 * x), other.rounded(2 * x))
