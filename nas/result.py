@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from nas.controllers.base import Trial
 from nas.searchspace.errors import BadInput, RunError
-from nas.study.choosing import in_order, learned
+from nas.searchspace.registry import unknown
+from nas.study.choosing import cheapest, in_order, learned
 from nas.study.confirming import Confirmed, confirmed, due, left_of
 from nas.study.finals import untrained
 from nas.study.folder import RunFolder
+from nas.study.objectives import COSTS
 from nas.study.plan import Plan, open_store, versions
 from nas.study.records import AGAIN, Record, finished, front, searched
 
@@ -150,6 +152,33 @@ class Result:
             last = f"0 to {len(self.records) - 1}" if self.records else "none yet"
             raise BadInput(f"{self.name!r} has no trial {number}; it has {last}")
         return self.records[number].trial
+
+    def smallest(self, within: float, cost: str | None = None) -> Trial:
+        """The cheapest trial whose first objective is at most ``within`` below that of the best.
+
+        Where the best were trained again with other seeds, their means are compared and the others left out; else it
+        is one training against another, and luck may decide: :func:`nas.train_seeds` tells.
+
+        Args:
+            within: in units of the objective; 0.01 is one point of accuracy.
+            cost: ``bytes``, ``params``, ``latency``, ``buffer`` or ``seconds``; None is the first cost among the
+                objectives, and ``bytes`` if there is none.
+
+        Raises:
+            BadInput: if ``within`` is not a number from 0 on, or the cost is unknown or was not measured.
+            RunError: if no trial succeeded.
+        """
+        named = [o.name for o in self._plan.objectives if o.name in COSTS]
+        cost = cost or next(iter(named), "bytes")
+        if cost not in COSTS:
+            raise unknown("cost", cost, COSTS)
+        best = self.best
+        means = {c.representative.trial.number: c.mean for c in self.confirmed}
+        level = self.records[best.number].from_scratch
+        for record in [] if means else self.ranking:
+            if record.from_scratch == level and record.trial.values is not None:
+                means[record.trial.number] = record.trial.values[0]
+        return cheapest([(self.records[number].trial, mean) for number, mean in means.items()], within, cost)
 
     def module(self, number: int | None = None) -> torch.nn.Module:
         """The trained module of a trial, in inference mode on the CPU; None is the best trial.

@@ -10,7 +10,9 @@ from nas.cli.output import json_option, opened, print_json, print_table, runs_op
 from nas.searchspace.errors import MissingExtra, RunError
 
 if TYPE_CHECKING:
+    from nas.controllers.base import Trial
     from nas.evaluation.job import Outcome
+    from nas.result import Result
 
 WHAT_IT_IS = {
     "model.py": "the network as readable Python",
@@ -22,15 +24,38 @@ WHAT_IT_IS = {
 }
 
 trial_option = click.option("--trial", type=int, metavar="K", help="Number of the trial.  [default: the best]")
+within_option = click.option(
+    "--within",
+    type=float,
+    metavar="X",
+    help="In place of a number: the smallest that is at most X below the best by the first objective, 0.01 being one "
+    "point of accuracy. By bytes, or by the first cost among the objectives.",
+)
+
+
+def _chosen(result: Result, number: int | None, within: float | None) -> Trial:
+    """The trial that is asked for; of one that was not named it is said how it compares with the best."""
+    if within is None:
+        return result.trial(number)
+    if number is not None:
+        raise click.UsageError("--trial names a trial and --within looks for one; give one of the two")
+    found, best = result.smallest(within), result.best
+    measured = [result.plan.objectives[0].key, "bytes", "params"]
+    said_of = [
+        "; ".join(f"{said(n)} {shown(t.metrics[n], n)}" for n in measured if n in t.metrics) for t in (found, best)
+    ]
+    click.echo(f"trial {found.number}: {said_of[0]}. The best, trial {best.number}: {said_of[1]}", err=True)
+    return found
 
 
 @click.command()
 @click.argument("run")
 @trial_option
+@within_option
 @click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Train with seeds 0 to N - 1.")
 @runs_option
 @json_option
-def train(run: str, trial: int | None, seeds: int, runs: str | None, as_json: bool) -> None:
+def train(run: str, trial: int | None, within: float | None, seeds: int, runs: str | None, as_json: bool) -> None:
     """Train one architecture from scratch over several seeds: mean and deviation.
 
     Seeds that are finished are kept: after Ctrl-C the same command goes on.
@@ -40,7 +65,7 @@ def train(run: str, trial: int | None, seeds: int, runs: str | None, as_json: bo
     result = opened(run, runs)
     from nas.training import train_seeds
 
-    chosen = result.trial(trial)
+    chosen = _chosen(result, trial, within)
     console = stderr()
     with counter("seeds", console) as progress:
         bar = progress.add_task(f"training trial {chosen.number}", total=seeds)
@@ -72,16 +97,17 @@ def train(run: str, trial: int | None, seeds: int, runs: str | None, as_json: bo
 @click.command()
 @click.argument("run")
 @trial_option
+@within_option
 @click.option("--to", type=click.Path(), metavar="DIR", help="Folder to write.  [default: RUN-trial-K]")
 @runs_option
 @json_option
-def export(run: str, trial: int | None, to: str | None, runs: str | None, as_json: bool) -> None:
+def export(run: str, trial: int | None, within: float | None, to: str | None, runs: str | None, as_json: bool) -> None:
     """Write an architecture with its weights as files that need only torch and torch_geometric."""
     import json
     from pathlib import Path
 
     result = opened(run, runs)
-    chosen = result.trial(trial)
+    chosen = _chosen(result, trial, within)
     target = Path(to or f"{run}-trial-{chosen.number}")
     if result.records[chosen.number].proxy is not None:
         click.echo(f"trial {chosen.number} was scored, not trained; it is trained now", err=True)

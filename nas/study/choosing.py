@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.searchspace.errors import RunError
+from nas.searchspace.errors import BadInput, RunError
 from nas.study.confirming import in_confirmed_order
 from nas.study.records import AGAIN, Record, ranked
 
 if TYPE_CHECKING:
+    from nas.controllers.base import Trial
     from nas.predictors.base import Predictor
     from nas.settings import Settings
     from nas.study.plan import Plan
 
+SAME = 1e-6
+"""Differences that rounding to single precision makes."""
 LEAST = 10
 """Fewer trials say too little: the best as measured is taken."""
 
@@ -38,6 +41,24 @@ def in_order(plan: Plan, records: Sequence[Record]) -> list[Record]:
     mean, _ = learned(plan, final).predict([r.trial.architecture for r in final])
     expected = dict(zip((r.trial.number for r in final), plan.objectives[0].sign * mean, strict=True))
     return sorted(measured, key=lambda r: -expected.get(r.trial.number, -np.inf))
+
+
+def cheapest(trials: Sequence[tuple[Trial, float]], within: float, cost: str) -> Trial:
+    """The trial with the least of a cost among those that are at most ``within`` below the best; of equals the better.
+
+    Args:
+        trials: with what each is worth, larger is better.
+
+    Raises:
+        BadInput: if ``within`` is not a number from 0 on, or the cost was not measured.
+    """
+    if not 0 <= within < np.inf:
+        raise BadInput(f"within is a number from 0 on, in units of the objective (0.01: one point); got {within}")
+    best = max(worth for _, worth in trials)
+    good = [(t.metrics[cost], -worth, t) for t, worth in trials if worth >= best - within - SAME and cost in t.metrics]
+    if not good:
+        raise BadInput(f"the trials of this run have no {cost}; name another cost, such as params")
+    return min(good, key=lambda one: one[:2])[2]
 
 
 def by_posterior(settings: Settings, records: Sequence[Record]) -> bool:

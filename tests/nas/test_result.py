@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import nas
+from nas.controllers.base import Trial
 from nas.evaluation import evaluate as evaluating
 from nas.searchspace.errors import BadInput, RunError
+from nas.study.choosing import cheapest
 from tests.nas.toys import Messy, Toy, graph, search
 
 
@@ -121,3 +123,47 @@ def test_a_report_and_an_export(result, tmp_path):
     assert result.report().is_file()
     assert result.report(tmp_path / "r.html").read_text().startswith("<!")
     assert "model.py" in [file.name for file in result.export(tmp_path / "out")]
+
+
+@pytest.mark.parametrize("cost", [None, "bytes", "params"])
+@pytest.mark.parametrize("within", [0.0, 0.02, 0.1, 1.0])
+def test_the_smallest_that_still_works(result, within, cost):
+    found, name = result.smallest(within, cost), cost or "bytes"
+    good = [r.trial for r in result.records if r.trial.values[0] >= result.best.values[0] - within - 1e-6]
+    assert found in good
+    assert found.metrics[name] == min(trial.metrics[name] for trial in good)
+    assert found.values[0] == max(t.values[0] for t in good if t.metrics[name] == found.metrics[name])
+
+
+def test_the_smallest_by_the_objective_that_is_a_cost():
+    result = search(trials=6, objectives=("accuracy", "-params"))
+    assert result.smallest(0.1) == result.smallest(0.1, "params")
+
+
+def test_the_smallest_by_the_means_of_trainings_where_there_are_any():
+    result = search(trials=4, confirm=3)
+    means = {c.representative.trial.number: c.mean for c in result.confirmed}
+    assert len(means) == 3
+    found = result.smallest(1.0)
+    assert found.metrics["bytes"] == min(result.trial(number).metrics["bytes"] for number in means)
+    gap = max(means.values()) - means[found.number]
+    if gap > 1e-3:
+        assert means[result.smallest(gap / 2).number] >= max(means.values()) - gap / 2 - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((-0.1,), "within is a number from 0 on, in units of the objective .*; got -0.1"),
+        ((float("nan"),), "within is a number from 0 on.*; got nan"),
+        ((0.1, "bits"), "unknown cost 'bits'"),
+    ],
+)
+def test_the_smallest_of_nothing(result, given, message):
+    with pytest.raises(BadInput, match=message):
+        result.smallest(*given)
+
+
+def test_a_cost_that_was_not_measured():
+    with pytest.raises(BadInput, match="the trials of this run have no bytes; name another cost, such as params"):
+        cheapest([(Trial(0, None, (0.5,), {"params": 4.0}), 0.5)], 0.1, "bytes")

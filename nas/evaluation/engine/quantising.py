@@ -30,7 +30,7 @@ class _Rounding(torch.autograd.Function):
         return grads[0] * ctx.saved_tensors[0], None, None, None
 
 
-def rounded(layer: Quantiser, x: Tensor) -> Tensor:
+def rounded(layer: Any, x: Tensor) -> Tensor:
     """``Quantiser.rounded``, the same values."""
     if layer.kind not in ("affine", "int") or layer.learned:
         return Quantiser.rounded(layer, x)

@@ -32,3 +32,11 @@ def test_a_file_with_formats(
         assert trial["metrics"]["buffer"] > 0
         assert nas("export", "mine", "--trial", trial["number"], "--to", tmp_path / "out", *runs).code == 0
         assert (tmp_path / "out" / "weights.safetensors").stat().st_size == trial["metrics"]["bytes"]
+    smallest = min(trials, key=lambda trial: trial["metrics"]["bytes"])
+    taken = nas("export", "mine", "--within", 1, "--to", tmp_path / "small", *runs)
+    assert taken.code == 0
+    assert f"trial {smallest['number']}: validation accuracy" in taken.err
+    assert (tmp_path / "small" / "weights.safetensors").stat().st_size == smallest["metrics"]["bytes"]
+    both = nas("export", "mine", "--within", 1, "--trial", 0, *runs)
+    assert both.code == 2
+    assert "give one of the two" in both.err
