@@ -29,6 +29,8 @@ from nas.searchspace.source import load
 from nas.searchspace.task import Task
 
 LATENCY_RUNS = 3
+LONG = 0.1
+"""Seconds of a pass that is not repeated where its latency is not what is searched for."""
 
 State = dict[str, torch.Tensor]
 """Weights by their names."""
@@ -121,9 +123,9 @@ def _measured(
                 rungs=job.rungs,
                 scores=scores_in(job.precision, job.device, scores),
             )
-            latency = latency_of(model, fit.task) if fit.tight else None
+            latency = latency_of(model, fit.task, job.latency) if fit.tight else None
     if latency is None:  # as an exported module runs, which takes more memory than as it was trained
-        latency = latency_of(model, without_preparation(task))
+        latency = latency_of(model, without_preparation(task), job.latency)
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
         "bytes": float(file_size(stored(model))),
@@ -145,9 +147,15 @@ def costs_alone(source: str, task: Task, device: str, latency: bool = True) -> d
     return costs | ({"latency": latency_of(model, without_preparation(task))} if latency else {})
 
 
-def latency_of(model: torch.nn.Module, task: Task) -> float:
-    """Seconds of one forward pass over the validation split, median of several."""
-    return statistics.median(_forward_seconds(model, task) for _ in range(LATENCY_RUNS))
+def latency_of(model: torch.nn.Module, task: Task, wanted: bool = True) -> float:
+    """Seconds of one forward pass over the validation split, median of several; if not ``wanted`` of a long one alone.
+
+    On a large graph three passes of the plain module can take as long as a tenth of a training.
+    """
+    took = [_forward_seconds(model, task)]
+    while len(took) < LATENCY_RUNS and (wanted or took[0] < LONG):
+        took.append(_forward_seconds(model, task))
+    return statistics.median(took)
 
 
 def _forward_seconds(model: torch.nn.Module, task: Task) -> float:

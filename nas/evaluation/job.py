@@ -60,7 +60,8 @@ class Job:
         inherits: weights to start with in place of fresh ones; None where sharing is no question.
         proxies: names of the proxies that score the network before it is trained, see ``nas.evaluation.proxies``.
         trains: whether it is trained at all; without that the outcome has the scores, ``params`` and ``bytes`` alone.
-        latency: whether the latency of a network that is not trained is measured, which can take longer than scores.
+        latency: whether the latency is searched for: else a long pass is not repeated to measure it, and of a network
+            that is not trained, whose scores can take less time, it is not measured at all.
         known: what the network costs that its source does not say, to stand among the metrics: ``buffer``.
         architecture: that of a network to look up, or to score by what is known of others; else None.
     """

@@ -117,7 +117,7 @@ def _outcome(job: Job, trained: Trained | Failed, task: Task, seconds: float) ->
     costs = {
         "params": float(sum(p.numel() for p in model.parameters() if p.requires_grad)),
         "bytes": float(file_size(stored(model))),
-        "latency": latency_of(model, task),
+        "latency": latency_of(model, task, job.latency),
         "seconds": seconds,
     }
     return Outcome(trained.metrics | costs | dict(job.known), seconds, curve=trained.curve)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from nas.evaluation import evaluate as evaluating
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.limits import default_memory, is_out_of_memory, memory_limit
 from nas.searchspace.recipe import Recipe
@@ -130,3 +131,17 @@ def test_the_model_of_the_weights_is_the_one_measured(tmp_path):
         (batch,) = data.batches(split)
         right = model.eval()(batch.x, batch.edge_index)[batch.index].argmax(-1) == batch.y
         assert right.float().mean().item() == pytest.approx(outcome.metrics[f"{split}_accuracy"], abs=1e-6)
+
+
+@pytest.mark.parametrize(("wanted", "long", "passes"), [(True, 0.0, 3), (False, 0.0, 1), (False, 1e9, 3)])
+def test_a_long_pass_is_not_repeated_for_a_latency_that_nobody_asked_for(monkeypatch, wanted, long, passes):
+    monkeypatch.setattr(evaluating, "LONG", long)
+    ran = []
+
+    class Counts(torch.nn.Module):
+        def forward(self, x, *more):
+            ran.append(x)
+            return torch.zeros(len(x), 3)
+
+    assert evaluating.latency_of(Counts(), task(), wanted) > 0
+    assert len(ran) == passes
