@@ -136,6 +136,7 @@ def _bound(line: str) -> tuple[str, str]:
     return (alias.asname, alias.name) if alias.asname else (package, package)
 
 
+@lru_cache(maxsize=256)
 def without_comments(text: str) -> str:
     """The program alone: equal for sources that compute the same and are explained differently."""
     tree = ast.parse(text)

@@ -33,22 +33,27 @@ Named = dict[str, torch.nn.Module]
 Hops = Callable[[torch.nn.Module], int | None]
 
 
-def restricted(model: torch.nn.Module, reach: Reach, hops: Hops) -> Scores | None:
-    """The scores of a node-level network, in its present mode, for the scored nodes alone.
+def traced(model: torch.nn.Module) -> torch.fx.Graph | None:
+    """The steps of a network in its present mode; None where they cannot be known, or all rows have to be computed."""
+    if model.training and any(_observes(layer) for layer in model.modules()):
+        return None
+    try:
+        return Layers().trace(model)
+    except Exception:  # control flow that depends on the data, or whatever else cannot be traced
+        return None
+
+
+def restricted(model: torch.nn.Module, old: torch.fx.Graph, reach: Reach, hops: Hops) -> Scores | None:
+    """The scores of a node-level network for the scored nodes alone.
 
     Args:
         model: takes ``x`` and ``edge_index``.
+        old: its steps, in its present mode.
         reach: the circles around the scored nodes.
         hops: how far a message-passing layer hears if it can run on a part of a graph, else None.
 
     Returns: None where a step is not known to work row by row, or nothing can be left out.
     """
-    if model.training and any(_observes(layer) for layer in model.modules()):
-        return None
-    try:
-        old = Layers().trace(model)
-    except Exception:  # control flow that depends on the data, or whatever else cannot be traced
-        return None
     layers = dict(model.named_modules())
     needed = _needed(old, layers, reach, hops)
     if needed is None or all(level == EVERYWHERE for node, level in needed.items() if node.op == "call_module"):
