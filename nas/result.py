@@ -216,14 +216,31 @@ class Result:
             return settings.trial_seconds
         return None if trial.stopped is None else trial.seconds / max(1, len(self._plan.task.folds))
 
-    def export(self, to: str | Path, number: int | None = None) -> list[Path]:
-        """Write a trial as files that need only torch and torch_geometric; returns the files."""
-        from nas.export.files import export
+    def export(self, to: str | Path, number: int | None = None, bits: str | None = None) -> list[Path]:
+        """Write a trial as files that need only torch and torch_geometric; returns the files.
 
-        trial = self.trial(number)
+        Args:
+            to: folder to make.
+            number: of the trial; None is the best.
+            bits: round it first, without training it again: ``W4A8`` is weights of four bits and all that passes
+                between layers of eight, ``W4`` weights alone. ``architecture.json`` has the metrics of what is written.
+
+        Raises:
+            BadInput: if there is no such trial, ``to`` has something else in it, or ``bits`` is not understood.
+            RunError: if the folder cannot be written.
+        """
+        from nas.export.files import check_folder, export
+        from nas.export.rounding import formats_of, rounded
+
+        trial, plan = self.trial(number), self._plan
+        check_folder(Path(to))
         facts = {"run": self.name, "trial": trial.number, "metrics": dict(trial.metrics), "versions": dict(versions())}
-        plan = self._plan
-        return export(trial.architecture, plan.space, plan.task, self.weights(trial), Path(to), facts)
+        if bits is None:
+            return export(trial.architecture, plan.space, plan.task, self.weights(trial), Path(to), facts)
+        formats_of(bits)  # before anything takes long
+        low = rounded(trial.architecture, plan.space, plan.task, self.weights(trial), bits)
+        facts |= {"bits": bits, "metrics": low.metrics}
+        return export(low.architecture, low.space, plan.task, low.state, Path(to), facts)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report, one HTML file that opens offline; by default into the run's folder."""

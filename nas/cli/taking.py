@@ -98,10 +98,24 @@ def train(run: str, trial: int | None, within: float | None, seeds: int, runs: s
 @click.argument("run")
 @trial_option
 @within_option
+@click.option(
+    "--bits",
+    metavar="WnAm",
+    help="Round it first, without training: W4A8 is weights of 4 bits and all that passes between layers of 8; W4 "
+    "rounds weights alone.",
+)
 @click.option("--to", type=click.Path(), metavar="DIR", help="Folder to write.  [default: RUN-trial-K]")
 @runs_option
 @json_option
-def export(run: str, trial: int | None, within: float | None, to: str | None, runs: str | None, as_json: bool) -> None:
+def export(
+    run: str,
+    trial: int | None,
+    within: float | None,
+    bits: str | None,
+    to: str | None,
+    runs: str | None,
+    as_json: bool,
+) -> None:
     """Write an architecture with its weights as files that need only torch and torch_geometric."""
     import json
     from pathlib import Path
@@ -112,11 +126,21 @@ def export(run: str, trial: int | None, within: float | None, to: str | None, ru
     if result.records[chosen.number].proxy is not None:
         click.echo(f"trial {chosen.number} was scored, not trained; it is trained now", err=True)
     with working("exporting"):
-        files = result.export(target, chosen.number)
-    program = json.loads((target / "architecture.json").read_text(encoding="utf-8"))["program"]
+        files = result.export(target, chosen.number, bits)
+    described = json.loads((target / "architecture.json").read_text(encoding="utf-8"))
+    program = described["program"]
     if as_json:
-        print_json({"run": run, "trial": chosen.number, "files": files, "program": program})
+        found = {"run": run, "trial": chosen.number, "files": files, "program": program}
+        print_json(found if bits is None else found | {"bits": bits, "metrics": described["metrics"]})
         return
+    if bits is not None:
+        metric = result.plan.task.metric
+        changes = [
+            f"{said(name)} {shown(described['metrics'][name], name)} for {shown(chosen.metrics[name], name)}"
+            for name in (f"valid_{metric}", f"test_{metric}", "bytes")
+            if name in chosen.metrics
+        ]
+        click.echo(f"rounded to {bits}: {', '.join(changes)}", err=True)
     rows = [[file.name, file.stat().st_size, WHAT_IT_IS[file.name]] for file in files]
     print_table(["file", "bytes", "what it is"], rows, f"trial {chosen.number} of {run} in {target}")
     if program.startswith("none"):

@@ -40,3 +40,22 @@ def test_a_file_with_formats(
     both = nas("export", "mine", "--within", 1, "--trial", 0, *runs)
     assert both.code == 2
     assert "give one of the two" in both.err
+
+
+def test_an_export_in_fewer_bits(nas: Callable[..., Any], tmp_path: Path) -> None:
+    runs = ["--runs", tmp_path / "all"]
+    space = ["--space", "agnn", "--data", "digits", "--controller", "random", "--device", "cpu"]
+    assert nas("search", *space, "--trials", 1, "--epochs", 3, "--name", "plain", *runs).code == 0
+    (trial,) = nas("show", "plain", "--json", *runs).json["top"]
+    done = nas("export", "plain", "--bits", "W4A8", "--to", tmp_path / "low", *runs)
+    assert done.code == 0
+    size = (tmp_path / "low" / "weights.safetensors").stat().st_size
+    assert f"bytes {size:,} for {round(trial['metrics']['bytes']):,}" in done.err
+    assert "rounded to W4A8: validation accuracy" in done.err
+    assert (
+        nas("export", "plain", "--bits", "W4A8", "--to", tmp_path / "low", "--json", *runs).json["metrics"]["bytes"]
+        == size
+    )
+    wrong = nas("export", "plain", "--bits", "4", "--to", tmp_path / "none", *runs)
+    assert wrong.code != 0
+    assert "W8A8, W4A8, or W4; got '4'" in wrong.err

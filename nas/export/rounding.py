@@ -1,0 +1,110 @@
+"""A trained network computed with fewer bits, without training it further."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nas.evaluation.engine.lowering import lowered
+from nas.evaluation.engine.prepare import prepare
+from nas.evaluation.packing import file_size, stored
+from nas.evaluation.train import measure, predict
+from nas.metrics import resolve_metric
+from nas.searchspace.errors import BadInput
+from nas.searchspace.formats import formats, quantised
+from nas.searchspace.layers.known import is_ours
+from nas.searchspace.layers.quantised import Quantised, Quantiser
+from nas.searchspace.source import module
+from nas.searchspace.space import Space
+from nas.searchspace.task import Task
+
+BITS = re.compile(r"W(\d+)(?:A(\d+))?", re.IGNORECASE)
+FEWEST = {1: "binary", 2: "ternary"}
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A network that was rounded.
+
+    Attributes:
+        architecture: with its formats, of ``space``.
+        space: that of the network it was, with these formats.
+        state: weights, and the ranges of what passes.
+        metrics: ``valid_<metric>``, ``test_<metric>`` and the losses, ``params`` and ``bytes``.
+    """
+
+    architecture: Any
+    space: Space[Any]
+    state: dict[str, Tensor]
+    metrics: dict[str, float]
+
+
+def rounded(architecture: Any, space: Space[Any], task: Task, state: Mapping[str, Tensor], bits: str) -> Rounded:
+    """The network with the same weights in so many bits.
+
+    The ranges of what passes between layers are found in one pass over the training split, in inference mode.
+
+    Args:
+        state: the trained weights.
+        bits: see :func:`formats_of`.
+
+    Raises:
+        BadInput: if ``bits`` is not understood, or the network has formats of its own.
+    """
+    named, task = formats_of(bits), task.folds[0] if task.folds else task
+    if any(is_ours(type(layer)) is Quantiser for layer in module(architecture, task).modules()):
+        raise BadInput("this network computes with few bits already; export it as it is, without --bits")
+    options: dict[str, Any] = {name: (value,) for name, value in named.items()} | {"protect": (0.0,)}
+    low = quantised(type(architecture), **options)
+    knobs = {field.name: getattr(architecture, field.name) for field in fields(architecture)}
+    made = low(**knobs, formats=formats(**options)(**named, protect=0.0))
+    model = module(made, task)
+    model.load_state_dict(_moved(model, state))
+    model.eval()
+    for layer in model.modules():
+        if is_ours(type(layer)) is Quantiser:
+            layer.train()
+    prepared, metric = prepare(task), resolve_metric(task.metric, task.target)
+    with lowered(model, 0), torch.no_grad():
+        for batch in prepared.train:
+            predict(model, prepared, batch)
+        model.eval()
+        found = measure(model, prepared, "valid", [metric]) | measure(model, prepared, "test", [metric])
+    found["params"] = float(sum(p.numel() for p in model.parameters() if p.requires_grad))
+    found["bytes"] = float(file_size(stored(model)))
+    return Rounded(made, replace(Space(low, f"quantised:{space.name}"), task=space.task), model.state_dict(), found)
+
+
+def formats_of(bits: str) -> dict[str, str]:
+    """The format of each component: ``W4A8`` is weights of four bits, all that passes between layers of eight.
+
+    ``W4`` leaves what passes as it is. One bit is binary, two are ternary.
+
+    Raises:
+        BadInput: for anything else, or more than 16 bits.
+    """
+    found = BITS.fullmatch(bits.strip()) if isinstance(bits, str) else None
+    weights, passing = (int(b) if b else None for b in found.groups()) if found else (0, None)
+    if weights is None or not 1 <= weights <= 16 or not (passing is None or 2 <= passing <= 16):
+        raise BadInput(
+            "bits are those of weights, 1 to 16, and of what passes between layers, 2 to 16: W8A8, W4A8, or W4; "
+            f"got {bits!r}"
+        )
+    named = {"weights": FEWEST.get(weights, f"int{weights}")}
+    others = {"activations": "affine", "messages": "int", "attention": "affine"}
+    return named | {name: "float" if passing is None else f"{kind}{passing}" for name, kind in others.items()}
+
+
+def _moved(model: torch.nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of the rounding network with the weights of the other one, whose layers stand a step deeper in it."""
+    own = model.state_dict()
+    deeper = [place for place, layer in model.named_modules() if is_ours(type(layer)) is Quantised]
+    for name, tensor in state.items():
+        place = next((p for p in deeper if name.startswith(f"{p}.")), None)
+        own[name if place is None else f"{place}.layer{name[len(place) :]}"] = tensor
+    return own
