@@ -23,6 +23,7 @@ LEAST, FEW = 20, 4
 """Finished trials before anything is concluded; where something is known from elsewhere, before they count."""
 MORE = 1.1
 """It learns anew when there are so many times the trials that it knows."""
+TREES = 100
 OWN = 5.0
 """What a trial counts, where a training on another data set counts 1 at most."""
 ABSENT = -1e3
@@ -97,7 +98,7 @@ class LearnedRanking:
         from nas.predictors.warped import scores as normal_scores
 
         self._fitted = own = len(self._values)
-        self._forest = Forest(seed=self._seed)
+        self._forest = Forest(TREES, seed=self._seed)
         values, mine = np.array(self._values), np.stack(self._features)
         scored = normal_scores(values)
         if self._before is not None:

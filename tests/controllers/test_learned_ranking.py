@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.controllers import Trial
+from nas.controllers import Trial, learned_ranking
 from nas.controllers.learned_ranking import LearnedRanking
 from nas.predictors import several_sources
 from nas.predictors.agreement import spearman
@@ -25,6 +25,7 @@ from tests.controllers.test_screening import COLUMNS, toy
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(several_sources, "TOGETHER", 100)
     monkeypatch.setattr(several_sources, "ALONE", 30)
+    monkeypatch.setattr(learned_ranking, "TREES", 60)
 
 
 def learned(trials: int, value: Callable[[Any], float | None], space: Space[Any] | None = None) -> LearnedRanking:
