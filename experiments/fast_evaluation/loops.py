@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from cases import Case
+from cases import Case, short
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
@@ -98,3 +100,17 @@ def engine(task: Task, case: Case, seed: int) -> tuple[float, float]:
     with lowered(model, seed):
         trained = train(model, task, case.recipe, ["accuracy"], seed=seed, validate_every=5, scores=Scoring(predict))
     return time.process_time() - begin, trained.metrics["test_accuracy"]
+
+
+def alternating(
+    task: Task, case: Case, before: Callable[[], AbstractContextManager[Any]], epochs: int, runs: int
+) -> tuple[float, float, float]:
+    """Milliseconds of an epoch of the engine as it was ``before`` and as it is, and the ratio; medians of some runs."""
+    timed, pairs = short(case, epochs), []
+    engine(task, short(case, 1), 0)
+    for _ in range(runs):
+        with before():
+            slow, _ = engine(task, timed, 0)
+        pairs.append((slow, engine(task, timed, 0)[0]))
+    slow, fast = (1e3 * statistics.median(times) / epochs for times in zip(*pairs, strict=True))
+    return slow, fast, statistics.median(a / b for a, b in pairs)

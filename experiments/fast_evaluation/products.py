@@ -11,7 +11,6 @@ alternating, the median ratio of three. Finished rows are not run again.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,8 +21,8 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
-from cases import fixed, sampled, short
-from loops import engine
+from cases import fixed, sampled
+from loops import alternating
 from recording import append, origin, rows
 from torch import Tensor
 
@@ -136,16 +135,9 @@ def trainings(data: str, task: Task, number: int) -> None:
     for case in (*fixed(task), *sampled("agnn", task, number), *sampled("design", task, number)):
         if (data, case.name) in known:
             continue
-        timed = short(case, EPOCHS)
-        engine(prepared, short(case, 1), 0)
-        pairs = []
-        for _ in range(RUNS):
-            with as_before():
-                slow, _ = engine(prepared, timed, 0)
-            pairs.append((slow, engine(prepared, timed, 0)[0]))
-        slow, fast = (1e3 * statistics.median(times) / EPOCHS for times in zip(*pairs, strict=True))
+        slow, fast, ratio = alternating(prepared, case, as_before, EPOCHS, RUNS)
         row = {"data": data, "network": case.name, "before_ms": f"{slow:.1f}", "bags_ms": f"{fast:.1f}"}
-        row["ratio"] = f"{statistics.median(a / b for a, b in pairs):.2f}"
+        row["ratio"] = f"{ratio:.2f}"
         print(row, flush=True)
         append(table, row | {"epochs": EPOCHS, "runs": RUNS, "seed": 0} | origin())
 

@@ -9,16 +9,16 @@ median of three. Finished rows of rounding.csv are not run again.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
-from cases import sampled, short
-from loops import engine
+from cases import sampled
+from loops import alternating
 from recording import append, origin, rows
 
 from nas.data import load
@@ -29,6 +29,11 @@ from nas.searchspace.layers.quantised import Quantiser
 
 TABLE = Path(__file__).with_suffix(".csv")
 RUNS, EPOCHS = 3, 10
+
+
+def by_layers() -> Any:
+    """Each layer rounds by itself."""
+    return patch.object(lowering, "rounded", Quantiser.rounded)
 
 
 def main() -> None:
@@ -45,15 +50,9 @@ def main() -> None:
         for case in sampled("lpgnas", task, options.n):
             if (data, case.name) in known:
                 continue
-            timed, pairs = short(case, EPOCHS), []
-            engine(prepared, short(case, 1), 0)
-            for _ in range(RUNS):
-                with patch.object(lowering, "rounded", Quantiser.rounded):
-                    slow, _ = engine(prepared, timed, 0)
-                pairs.append((slow, engine(prepared, timed, 0)[0]))
-            slow, fast = (1e3 * statistics.median(times) / EPOCHS for times in zip(*pairs, strict=True))
+            slow, fast, ratio = alternating(prepared, case, by_layers, EPOCHS, RUNS)
             row = {"data": data, "network": case.name, "layers_ms": f"{slow:.1f}", "engine_ms": f"{fast:.1f}"}
-            row["ratio"] = f"{statistics.median(a / b for a, b in pairs):.2f}"
+            row["ratio"] = f"{ratio:.2f}"
             print(row, flush=True)
             append(TABLE, row | {"epochs": EPOCHS, "runs": RUNS, "seed": 0} | origin())
 
