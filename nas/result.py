@@ -237,8 +237,8 @@ class Result:
         facts = {"run": self.name, "trial": trial.number, "metrics": dict(trial.metrics), "versions": dict(versions())}
         if bits is None:
             return export(trial.architecture, plan.space, plan.task, self.weights(trial), Path(to), facts)
-        formats_of(bits)  # before anything takes long
-        low = rounded(trial.architecture, plan.space, plan.task, self.weights(trial), bits)
+        formats = formats_of(bits)  # before anything takes long
+        low = rounded(trial.architecture, plan.space, plan.task, self.weights(trial), formats)
         facts |= {"bits": bits, "metrics": low.metrics}
         return export(low.architecture, low.space, plan.task, low.state, Path(to), facts)
 

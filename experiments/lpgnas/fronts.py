@@ -31,11 +31,12 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is there: the searches have one core
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from quantisation import after_training, costs, with_formats
+from quantisation import after_training, costs
 from recording import append, origin, rows
 
 import nas
 from nas.controllers.base import Trial
+from nas.export.rounding import with_formats
 from nas.searchspace.encodings import text
 from nas.searchspace.task import Task
 from nas.study.folder import RunFolder

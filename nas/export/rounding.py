@@ -44,28 +44,28 @@ class Rounded:
     metrics: dict[str, float]
 
 
-def rounded(architecture: Any, space: Space[Any], task: Task, state: Mapping[str, Tensor], bits: str) -> Rounded:
+def rounded(
+    architecture: Any, space: Space[Any], task: Task, state: Mapping[str, Tensor], named: Mapping[str, str]
+) -> Rounded:
     """The network with the same weights in so many bits.
 
     The ranges of what passes between layers are found in one pass over the training split, in inference mode.
 
     Args:
+        task: on any device, prepared or not.
         state: the trained weights.
-        bits: see :func:`formats_of`.
+        named: the format of each component, see :func:`formats_of`.
 
     Raises:
-        BadInput: if ``bits`` is not understood, or the network has formats of its own.
+        BadInput: if the network has formats of its own.
     """
-    named, task = formats_of(bits), task.folds[0] if task.folds else task
+    task = task.folds[0] if task.folds else task
     if any(is_ours(type(layer)) is Quantiser for layer in module(architecture, task).modules()):
         raise BadInput("this network computes with few bits already; export it as it is, without --bits")
-    options: dict[str, Any] = {name: (value,) for name, value in named.items()} | {"protect": (0.0,)}
-    low = quantised(type(architecture), **options)
-    knobs = {field.name: getattr(architecture, field.name) for field in fields(architecture)}
-    made = low(**knobs, formats=formats(**options)(**named, protect=0.0))
+    made = with_formats(architecture, named)
     model = module(made, task)
     model.load_state_dict(_moved(model, state))
-    model.eval()
+    model.to(task.train[0].x.device).eval()
     for layer in model.modules():
         if is_ours(type(layer)) is Quantiser:
             layer.train()
@@ -77,7 +77,16 @@ def rounded(architecture: Any, space: Space[Any], task: Task, state: Mapping[str
         found = measure(model, prepared, "valid", [metric]) | measure(model, prepared, "test", [metric])
     found["params"] = float(sum(p.numel() for p in model.parameters() if p.requires_grad))
     found["bytes"] = float(file_size(stored(model)))
-    return Rounded(made, replace(Space(low, f"quantised:{space.name}"), task=space.task), model.state_dict(), found)
+    of = replace(Space(type(made), f"quantised:{space.name}"), task=space.task)
+    return Rounded(made, of, model.cpu().state_dict(), found)
+
+
+def with_formats(architecture: Any, named: Mapping[str, str]) -> Any:
+    """The architecture with one format for each component, the same in all of its layers."""
+    options: dict[str, Any] = {name: (value,) for name, value in named.items()} | {"protect": (0.0,)}
+    knobs = {field.name: getattr(architecture, field.name) for field in fields(architecture)}
+    low = quantised(type(architecture), **options)
+    return low(**knobs, formats=formats(**options)(**named, protect=0.0))
 
 
 def formats_of(bits: str) -> dict[str, str]:

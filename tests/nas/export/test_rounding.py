@@ -32,7 +32,7 @@ def test_sixteen_bits_say_what_the_network_said(name: str, kind: str) -> None:
     a = space.sample(random.Random(1))
     torch.manual_seed(0)
     model = module(a, task).eval()
-    low = rounded(a, space, task, model.state_dict(), "W16A16")
+    low = rounded(a, space, task, model.state_dict(), formats_of("W16A16"))
     assert low.space.task == space.task
     again = module(low.architecture, task)
     again.load_state_dict(low.state)
