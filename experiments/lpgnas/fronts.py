@@ -1,7 +1,7 @@
 """Accuracy against size: searches over architecture and precision, and the float winner of AGNN with fewer bits.
 
-    python experiments/lpgnas/fronts.py [float lpgnas nsga2 random ...] [--data cora,citeseer,...] [--runs DIR]
-        [--device cuda] [--tables DIR]
+    python experiments/lpgnas/fronts.py [float lpgnas nsga2 random ...] [--data cora,citeseer,...] [--seeds 0,1,...]
+        [--runs DIR] [--device cuda] [--tables DIR]
 
 Needs the data (NAS_DATA or a download). ``float`` is the search of the space ``agnn`` by its own controller; its winner
 is then trained with the formats of W8A8, W4A8 and W4A4 too, and rounded to them without training. The others search
@@ -80,34 +80,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", default=list(SETTINGS["parts"]))
     parser.add_argument("--data", default=",".join(SETTINGS["data"]))
+    parser.add_argument("--seeds", default="0", help="of the searches")
     parser.add_argument("--runs", default="runs")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--tables", type=Path, default=HERE, help="where the tables are")
     given = parser.parse_args()
-    for data in given.data.split(","):
-        for part in given.parts:
-            if not any((row["data"], row["method"]) == (data, part) for row in rows(given.tables / SEARCHES)):
-                print(f"# {part} on {data}", flush=True)
-                Experiment(data, part, Path(given.runs), given.device, given.tables).run()
+    for seed in given.seeds.split(","):
+        for data in given.data.split(","):
+            for part in given.parts:
+                experiment = Experiment(data, part, int(seed), Path(given.runs), given.device, given.tables)
+                if not experiment.has(SEARCHES, {}):
+                    print(f"# {part} on {data}, seed {seed}", flush=True)
+                    experiment.run()
 
 
 class Experiment:
     """One search on one data set, and what is made of it."""
 
-    def __init__(self, data: str, part: str, runs: Path, device: str, tables: Path) -> None:
-        self.data, self.part, self.device, self.tables = data, part, device, tables
+    def __init__(self, data: str, part: str, seed: int, runs: Path, device: str, tables: Path) -> None:
+        self.runs, self.device, self.tables = runs, device, tables
+        self.part, self.of = part, {"data": data, "method": part, "seed": seed}
         on_data = dict(SETTINGS["data"][data])
-        self.seeds = range(100, 100 + on_data.pop("final_seeds", SETTINGS["final_seeds"]))
-        self.search = SETTINGS["search"] | {"data": data} | on_data | SETTINGS["parts"][part]
+        final_seeds = on_data.pop("final_seeds", SETTINGS["final_seeds"])
+        self.seeds = range(100, 100 + (SETTINGS["final_seeds_again"] if seed else final_seeds))
+        self.search = SETTINGS["search"] | {"data": data, "seed": seed} | on_data | SETTINGS["parts"][part]
         self.search |= {"device": device} | SETTINGS["on"].get(device, {})
-        self.result, self.seconds = searched(self.search, f"lpgnas-{data}-{part}", runs)
+
+    def run(self) -> None:
+        name = "-".join(["lpgnas", self.of["data"], self.part, *([str(self.of["seed"])] if self.of["seed"] else [])])
+        self.result, self.seconds = searched(self.search, name, self.runs)
         self.folder = self.result.path / "training"
         settings = replace(self.result.plan.settings, trial_seconds=None)
         self.plan: Plan = replace(self.result.plan, settings=settings)
         self.task: Task = prepared(self.plan)
         self.several = len(self.plan.objectives) > 1
-
-    def run(self) -> None:
         records, front = self.result.records, self.front()
         done = [r for r in records if r.trial.values is not None]
         chosen = self.chosen(self.candidates(front))
@@ -123,15 +129,15 @@ class Experiment:
                 said = {"network": name, "precision": precision, "way": way, "trial": trial.number}
                 if not self.has(FINALS, said):
                     self.record(FINALS, said | self.summed(metrics()) | costs(architecture, self.task))
-        row = {"seed": self.search["seed"], "seconds": round(self.seconds, 1), "trials": len(records)}
+        row = {"seconds": round(self.seconds, 1), "trials": len(records)}
         self.record(SEARCHES, row | {"failed": len(records) - len(done), "front": len(front)})
 
     def record(self, table: str, row: dict[str, Any]) -> None:
-        append(self.tables / table, {"data": self.data, "method": self.part} | row | origin(self.device))
+        append(self.tables / table, self.of | row | origin(self.device))
 
     def has(self, table: str, values: dict[str, Any]) -> bool:
         """Whether there is a row with these values."""
-        wanted = {"data": self.data, "method": self.part} | {key: str(value) for key, value in values.items()}
+        wanted = {key: str(value) for key, value in (self.of | values).items()}
         return any(all(row[key] == value for key, value in wanted.items()) for row in rows(self.tables / table))
 
     # which networks
