@@ -18,7 +18,11 @@ ONE, FRONT = (0.01,), (0.0, 0.01, 0.03, 0.1, 0.3)
 REDRAWN = 0.25
 """Share of a network's knobs that are drawn again by the probabilities."""
 FRESH = 4
-"""After the most probable networks every so many proposals are drawn from the whole space."""
+"""Every so many proposals the last one is drawn from the whole space."""
+ACCURATE = 5
+"""So many of the best by the first objective are parents, whether on the front or not."""
+EVIDENCE = 8
+"""Finished trials that can say that the supernet is wrong."""
 TRIES = 50
 """Children that may be known already, or forbidden, before one is drawn without parents."""
 
@@ -37,9 +41,11 @@ class LPGNAS(OneShot):
     networks; options are normalised before they are weighed, as in DARTS, where the weights serve all of them; of
     graphs with more than 30,000 edges the surroundings of the scored nodes are used alone; and a pass may compute one
     sampled path in place of all, the probabilities then learning by REINFORCE. After the most probable networks come
-    children of the best that were trained so far, the front: another value of one knob, or some of them drawn again by
-    the probabilities. Every fourth is drawn from the whole space: what is good in the supernet, which normalises, may
-    be bad when it is trained alone, such as sums over hundreds of neighbours.
+    children of those that were trained so far, of the front and of the most accurate ones, for what dominates them may
+    have been lucky: another value of one knob, or some of them drawn again by the probabilities. What is good in the
+    supernet, which normalises, may be bad when it is trained alone, such as sums over hundreds of neighbours. So every
+    fourth proposal is of the whole space, and where the more probable of the finished trials are not the better ones,
+    the supernet is not asked any more.
 
     For spaces with formats, such as ``lpgnas`` or ``quantised:agnn``, that can be one supernet.
 
@@ -74,33 +80,55 @@ class LPGNAS(OneShot):
         betas = several if beta == "" else numbers_of(beta, "beta")
         common: dict[str, Any] = {"epochs": epochs, "path": path, "derived": derived, "lr": lr, "step": step}
         super().__init__(problem, betas=betas, gamma=gamma, **common)
-        self._front: list[Trial] = []
+        self._finished: list[Trial] = []
         self._known = set[Any]()
 
     def tell(self, trials: Sequence[Trial]) -> None:
         super().tell(trials)
         self._known |= {self.space.canonical(trial.architecture) for trial in trials}
-        self._front = front([*self._front, *(trial for trial in trials if trial.values is not None)])
+        self._finished += [trial for trial in trials if trial.values is not None]
 
-    def _later(self, number: int, rng: random.Random) -> Any:
-        if number % FRESH == 0:
+    def _propose(self) -> Any:
+        number, rng = self.asked, self.next_rng()
+        if number % FRESH == FRESH - 1:
             return self.space.sample(rng)
-        for _ in range(TRIES if self._front else 0):
+        place, trusted = number - (number + 1) // FRESH, self._trusted()
+        if trusted and place < len(self._proposals):
+            return self._proposals[place]
+        parents = parents_of(self._finished)
+        for _ in range(TRIES if parents else 0):
             # the more accurate, the more often: the smallest networks of a front may have given up the task
-            parent = self._front[int(len(self._front) * rng.random() ** 2)].architecture
-            child = self._child(parent, number, rng)
+            parent = parents[int(len(parents) * rng.random() ** 2)].architecture
+            child = self._child(parent, number if trusted else None, rng)
             if child is not None and self.space.canonical(child) not in self._known:
                 return child
-        return super()._later(number, rng)
+        return self._later(number, rng) if trusted else self.space.sample(rng)
 
-    def _child(self, parent: Any, number: int, rng: random.Random) -> Any:
-        """The parent with another value of one knob, or with some drawn again; None where that is forbidden."""
-        if rng.random() < 0.5:
+    def _trusted(self) -> bool:
+        """Whether the more probable of the finished trials were the better ones, or there are too few to say."""
+        if len(self._finished) < EVIDENCE:
+            return True
+        from scipy.stats import kendalltau
+
+        from nas.controllers.supernet.derived import likelihood
+
+        cheapest = min(range(len(self._schedule.betas)), key=self._schedule.betas.__getitem__)
+        probabilities, knobs = self._probabilities[cheapest], self.training.net.knobs
+        likely = [likelihood(probabilities, knobs, self.space.knobs(t.architecture)) for t in self._finished]
+        return not kendalltau(likely, [first(t) for t in self._finished]).statistic <= 0
+
+    def _child(self, parent: Any, price: int | None, rng: random.Random) -> Any:
+        """The parent with another value of one knob, or with some drawn again; None where that is forbidden.
+
+        Args:
+            price: by whose probabilities; None for another value of one knob always.
+        """
+        if price is None or rng.random() < 0.5:
             try:
                 return self.space.mutate(parent, rng)
             except BadInput:  # nothing in the parent can change
                 return None
-        return self._redrawn(parent, number, REDRAWN, rng)
+        return self._redrawn(parent, price, REDRAWN, rng)
 
     def _check(self) -> Supernet:
         supernet = super()._check()
@@ -110,6 +138,18 @@ class LPGNAS(OneShot):
                 f"quantised:{self.space.name}, or use the controller darts"
             )
         return supernet
+
+
+def parents_of(trials: Sequence[Trial]) -> list[Trial]:
+    """The front, and the best by the first value whether on it or not; the best first."""
+    some = {t.number: t for t in (*front(trials), *sorted(trials, key=first, reverse=True)[:ACCURATE])}
+    return sorted(some.values(), key=lambda t: t.values or (), reverse=True)
+
+
+def first(trial: Trial) -> float:
+    """The first objective, larger is better."""
+    assert trial.values is not None
+    return trial.values[0]
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:

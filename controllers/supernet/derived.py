@@ -50,6 +50,16 @@ def drawn(probabilities: Probabilities, rng: random.Random) -> tuple[int, ...]:
     return tuple(rng.choices(range(len(p)), p)[0] for p in probabilities)
 
 
+def likelihood(probabilities: Probabilities, knobs: Sequence[Knob], values: Mapping[str, Any]) -> float:
+    """Mean logarithm of the probabilities of these values, by path, of the knobs that have one."""
+    logs = [
+        math.log(max(p[knob.options.index(values[knob.path])], 1e-30))
+        for knob, p in zip(knobs, probabilities, strict=True)
+        if knob.path in values
+    ]
+    return sum(logs) / max(len(logs), 1)
+
+
 def architecture(
     space: Space[Any],
     knobs: Sequence[Knob],

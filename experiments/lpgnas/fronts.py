@@ -155,7 +155,9 @@ class Experiment:
         most = min(confirm["most"], len(near))
         if not self.several:
             return near[:most]
-        return [near[round(i * (len(near) - 1) / max(most - 1, 1))] for i in range(most)]
+        spread = [near[round(i * (len(near) - 1) / max(most - 1, 1))] for i in range(most)]
+        accurate = [r.trial for r in self.result.ranking if accuracy(r.trial) >= accuracy(front[0]) - confirm["near"]]
+        return list({t.number: t for t in (*spread, *accurate[: confirm["most"]])}.values())
 
     def chosen(self, candidates: Sequence[Trial]) -> dict[str, Trial]:
         """By mean validation accuracy over fresh seeds: ``best``, and on a front ``small`` too."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.controllers.base import Trial
-from nas.controllers.lpgnas import FRESH, LPGNAS, front
+from nas.controllers.base import Problem, Trial
+from nas.controllers.lpgnas import ACCURATE, EVIDENCE, FRESH, LPGNAS, first, front, parents_of
+from nas.controllers.supernet.derived import likelihood
 from nas.searchspace.space import Space
 from tests.controllers.spaces import Flat, problem, with_formats
 
@@ -23,32 +27,32 @@ def test_the_front_is_what_nothing_dominates(values: list[tuple[int, int]]) -> N
     assert len(kept) == len(set(kept))
 
 
+@given(PAIRS)
+def test_parents_are_the_front_and_the_most_accurate(values: list[tuple[int, int]]) -> None:
+    trials = [Trial(i, None, (float(a), float(b))) for i, (a, b) in enumerate(values)]
+    found = {t.number for t in parents_of(trials)}
+    assert found >= {t.number for t in front(trials)}
+    best = sorted(map(first, trials), reverse=True)[:ACCURATE]
+    assert [first(t) for t in parents_of(trials)][: len(best)] == best
+
+
 def test_children_are_near_the_front_and_new() -> None:
     space = Space(with_formats("lpgnas", Flat))
-    asked = problem("lpgnas", space, objectives=2)
-    controller = LPGNAS(asked, epochs=2, derived=1)
-    first = controller.ask(5)
-    best, *rest = first
-    told = [Trial(0, best, (1.0, 1.0)), *(Trial(i, a, (0.5, 0.5)) for i, a in enumerate(rest, 1))]
-    controller.tell([*told, Trial(5, space.sample(asked.rng(99)), None, reason="failed")])
-    children = controller.ask(30)
-    known = {space.canonical(a) for a in first}
+    controller, asked, told = begun(space)
+    controller.tell([*told, Trial(7, space.sample(asked.rng(99)), None, reason="failed")])
+    children = [made for number, made in enumerate(controller.ask(40), 7) if number % FRESH != FRESH - 1]
+    known = {space.canonical(t.architecture) for t in told}
     assert not known & {space.canonical(a) for a in children}
-    knobs = space.knobs(best)
-
-    def apart(other: object) -> int:
-        return sum(knobs[path] != value for path, value in space.knobs(other).items())
-
-    far = [apart(space.sample(asked.rng(i))) for i in range(200)]
-    near = [apart(child) for child in children]
-    assert near.count(1) >= 10
-    assert sum(near) / len(near) < 0.7 * sum(far) / len(far)
+    parents = [space.knobs(t.architecture) for t in told]
+    far = [nearest(space.knobs(space.sample(asked.rng(i))), parents) for i in range(200)]
+    near = [nearest(space.knobs(child), parents) for child in children]
+    assert near.count(1) / len(near) > max(0.5, 1.2 * far.count(1) / len(far))
 
 
 def test_until_something_was_told_they_are_drawn() -> None:
     space = Space(with_formats("lpgnas", Flat))
     controllers = [LPGNAS(problem("lpgnas", space, objectives=2), epochs=2, derived=1) for _ in range(2)]
-    whole, failed = (controller.ask(5) for controller in controllers)
+    whole, failed = (controller.ask(7) for controller in controllers)
     controllers[1].tell([Trial(i, a, None, reason="failed") for i, a in enumerate(failed)])
     assert whole == failed
     assert controllers[0].ask(4) == controllers[1].ask(4)
@@ -58,7 +62,44 @@ def test_some_are_of_the_whole_space_whatever_the_supernet_says() -> None:
     space = Space(with_formats("lpgnas", Flat))
     asked = problem("lpgnas", space, objectives=2)
     controller = LPGNAS(asked, epochs=2, derived=1)
-    controller.tell([Trial(i, a, (1.0 / (i + 1), float(i))) for i, a in enumerate(controller.ask(5))])
-    later = dict(enumerate(controller.ask(20), 5))
-    fresh = {number for number, made in later.items() if made == space.sample(asked.rng(number))}
-    assert fresh == {number for number in later if number % FRESH == 0}
+    made = controller.ask(7)
+    controller.tell([Trial(i, a, (1.0 / (i + 1), float(i))) for i, a in enumerate(made)])
+    made += controller.ask(20)
+    fresh = {number for number, one in enumerate(made) if one == space.sample(asked.rng(number))}
+    assert fresh == {number for number in range(27) if number % FRESH == FRESH - 1}
+
+
+def test_a_supernet_that_is_wrong_is_not_asked_any_more() -> None:
+    """Trials that are the better the more, or the less, probable they are."""
+    space = Space(with_formats("lpgnas", Flat))
+    farthest = {}
+    for sign in (1, -1):
+        controller = LPGNAS(problem("lpgnas", space, objectives=2), epochs=20, derived=2)
+        made = controller.ask(EVIDENCE)
+        ranks = ranks_of(controller, made)
+        controller.tell([Trial(i, a, (sign * ranks[i], -1.0)) for i, a in enumerate(made)])
+        later = enumerate(controller.ask(40), EVIDENCE)
+        children = [space.knobs(a) for number, a in later if number % FRESH != FRESH - 1]
+        parents = [space.knobs(a) for a in made]
+        farthest[sign] = max(nearest(child, parents) for child in children)
+    assert farthest[-1] == 1 < farthest[1]
+
+
+def nearest(one: dict[str, Any], others: Sequence[dict[str, Any]]) -> int:
+    """In how many knobs it differs from the one that it differs least from."""
+    return min(sum(one[path] != value for path, value in other.items()) for other in others)
+
+
+def ranks_of(controller: LPGNAS, made: Sequence[Any]) -> list[float]:
+    """How probable each is for the supernet, as its rank."""
+    probabilities, knobs = controller._probabilities[0], controller.training.net.knobs
+    each = [likelihood(probabilities, knobs, controller.space.knobs(a)) for a in made]
+    return [float(sorted(each).index(value)) for value in each]
+
+
+def begun(space: Space[Any]) -> tuple[LPGNAS, Problem, list[Trial]]:
+    """A controller whose first proposal was the best of seven."""
+    asked = problem("lpgnas", space, objectives=2)
+    controller = LPGNAS(asked, epochs=2, derived=1)
+    best, *rest = controller.ask(7)
+    return controller, asked, [Trial(0, best, (1.0, 1.0)), *(Trial(i, a, (0.5, 0.5)) for i, a in enumerate(rest, 1))]
