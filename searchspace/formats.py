@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.searchspace.derived import derived
 from nas.searchspace.errors import BadInput
-from nas.searchspace.language import architecture, choice, declarations, is_architecture, nested
+from nas.searchspace.language import architecture, choice, declarations, is_architecture, nested, repeat
 from nas.searchspace.network import Network, Value
 from nas.searchspace.precision import check_format
 from nas.searchspace.space import Space
@@ -62,24 +62,28 @@ def _formats(of: type[Formats], *options: tuple[Any, ...]) -> type[Formats]:
     return made
 
 
-def quantised(space: Any, **options: Any) -> Any:
-    """The space with a knob for each component's format, the same ones for the whole network.
+def quantised(space: Any, layers: int = 0, **options: Any) -> Any:
+    """The space with a knob for each component's format, the same ones for the whole network or for each layer.
 
     Args:
         space: a class decorated with ``@architecture``, or a space.
+        layers: so many of its operators and linear maps have formats of their own, those that follow have the last
+            one's. 0 is the same ones for all.
         options: of :func:`formats`.
 
-    Returns: what came, a class or a space; the knobs are those of its new field ``formats``.
+    Returns: what came, a class or a space; the knobs are those of its new field ``formats``, a tuple for each layer.
 
     Raises:
-        BadInput: if it has formats already.
+        BadInput: if it has formats already, or for another option that makes no sense.
     """
     if isinstance(space, Space):
-        return Space(quantised(space.of, **options), f"{PREFIX}{space.name}")
+        return Space(quantised(space.of, layers, **options), f"{PREFIX}{space.name}")
     if not is_architecture(space):
         raise BadInput(f"quantised takes a class decorated with @architecture, or a space; got {space!r}")
+    if layers < 0:
+        raise BadInput(f"layers is how many have formats of their own, or 0; got {layers}")
     kinds: Any = formats(**options)
-    return _quantised(space, kinds)
+    return _quantised(space, kinds, layers)
 
 
 PREFIX = "quantised:"
@@ -87,7 +91,7 @@ PREFIX = "quantised:"
 
 
 @cache
-def _quantised(of: Any, kinds: Any) -> Any:
+def _quantised(of: Any, kinds: Any, layers: int) -> Any:
     if "formats" in declarations(of):
         raise BadInput(f"{of.__name__} has a field 'formats' already; set net.precision in its network method")
 
@@ -100,4 +104,5 @@ def _quantised(of: Any, kinds: Any) -> Any:
         return written
 
     methods = {name: low(name) for name in ("network", "supernet") if hasattr(of, name)}
-    return derived(_quantised, of, (kinds,), {"formats": (kinds, nested(kinds))}, **methods)
+    field = (tuple[kinds, ...], repeat(kinds, layers, layers)) if layers else (kinds, nested(kinds))
+    return derived(_quantised, of, (kinds, layers), {"formats": field}, **methods)

@@ -79,7 +79,9 @@ class Network:
         x: the node features, ``[nodes, task.features]``.
         outputs: numbers the network must return per item.
         precision: with how many bits the operators and linear maps compute that are added from now on, anything with
-            attributes of :class:`nas.searchspace.precision.Precision`.
+            attributes of :class:`nas.searchspace.precision.Precision`; or several, one for each of these, the last one
+            for all that follow.
+        layers: operators and linear maps that were added.
         steps: what was written so far.
         imports: import lines that the steps need.
         printed: classes whose source belongs into the module.
@@ -93,18 +95,20 @@ class Network:
         self.steps: list[Step] = []
         self.imports: set[str] = set()
         self.printed: list[type] = []
-        self._precision = FLOAT
+        self.layers = 0
+        self._precisions: tuple[Precision, ...] = (FLOAT,)
         self._values = 1
         self._names: dict[str, int] = {}
         self._comment: str | None = None
 
     @property
     def precision(self) -> Precision:
-        return self._precision
+        return self._precisions[0]
 
     @precision.setter
     def precision(self, formats: Any) -> None:
-        self._precision = Precision.of(formats)
+        several = formats if isinstance(formats, tuple | list) and formats else (formats,)
+        self._precisions = tuple(map(Precision.of, several))
 
     def keep(self, result: Value) -> None:
         """Forget the steps that do not lead to ``result``."""
@@ -288,6 +292,9 @@ class Network:
         output = Value(self._values, width, pooled)
         self._values += 1
         comment, self._comment = self._comment, None
+        if kind in ("operator", "linear"):
+            self.layers += 1
+            self._precisions = self._precisions[1:] or self._precisions
         self.steps.append(
             Step(kind, label, inputs, output, call, attribute, construct, comment, name, settings, precision)
         )

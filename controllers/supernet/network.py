@@ -149,18 +149,26 @@ class Symbolic:
         self.x, self.outputs = Value(0, task.features, raw=True), task.outputs
         self.readout_by: Any = "mean"
         self.decoder_by: Any = "mlp"
-        self._precision: Any = FLOAT
+        self._precisions: tuple[Any, ...] = (FLOAT,)
         self._count = 1
 
     @property
     def precision(self) -> Any:
-        return self._precision
+        return self._precisions[0]
 
     @precision.setter
     def precision(self, formats: Any) -> None:
+        several = formats if isinstance(formats, tuple | list) and formats else (formats,)
+        self._precisions = tuple(map(self._formats, several))
+
+    def _formats(self, formats: Any) -> Any:
         found = {name: getattr(formats, name, None) for name in ONLY}
         self._supernet.formats |= any(options(found[name]) not in ((None,), ("float",)) for name in ONLY[:-1])
-        self._precision = SimpleNamespace(**{n: getattr(FLOAT, n) if v is None else v for n, v in found.items()})
+        return SimpleNamespace(**{n: getattr(FLOAT, n) if v is None else v for n, v in found.items()})
+
+    def _next_layer(self) -> None:
+        """An operator or a linear map was added: the next one has the next formats."""
+        self._precisions = self._precisions[1:] or self._precisions
 
     def comment(self, text: str) -> None:
         """Nothing: there is no source."""
@@ -197,6 +205,7 @@ class Symbolic:
         part = self._part(Operator(layers, taken, which, x.width, width, self.precision))
         self._size(part.size)
         self._edges(width)
+        self._next_layer()
         return self._step(lambda now: part(now[x], now.weights, now.batch), width, x)
 
     def _attention(self, x: Value, width: Any, settings: dict[str, Any]) -> Value:
@@ -212,12 +221,14 @@ class Symbolic:
         part = self._part(Attention(x.width, hidden, settings, self.precision, self.task.edge_features))
         self._size(part.size)
         self._edges(together(lambda h, w: h * w, heads, hidden), heads)
+        self._next_layer()
         return self._step(lambda now: part(now[x], now.weights, now.batch), width, x)
 
     def linear(self, x: Value, width: Any, *, bias: bool = True) -> Value:
         x = self.quantise(x)
         part = self._part(Linear(x.width, width, bias, self.precision.weights))
         self._size(part.size)
+        self._next_layer()
         return self._step(lambda now: part(now[x], now.weights), width, x)
 
     def activation(self, name: Any, x: Value) -> Value:

@@ -100,9 +100,10 @@ def train(run: str, trial: int | None, within: float | None, seeds: int, runs: s
 @within_option
 @click.option(
     "--bits",
-    metavar="WnAm",
+    metavar="WnAm|auto[:LOSS]",
     help="Round it first, without training: W4A8 is weights of 4 bits and all that passes between layers of 8; W4 "
-    "rounds weights alone.",
+    "rounds weights alone; auto gives each layer the fewest bits with which at most 0.005 of the validation metric is "
+    "lost, auto:0.01 another loss.",
 )
 @click.option("--to", type=click.Path(), metavar="DIR", help="Folder to write.  [default: RUN-trial-K]")
 @runs_option
@@ -140,7 +141,9 @@ def export(
             for name in (f"valid_{metric}", f"test_{metric}", "bytes")
             if name in chosen.metrics
         ]
-        click.echo(f"rounded to {bits}: {', '.join(changes)}", err=True)
+        formats = described["architecture"]["formats"]
+        each = f" (weights {', '.join(one['weights'] for one in formats)})" if isinstance(formats, list) else ""
+        click.echo(f"rounded to {bits}{each}: {', '.join(changes)}", err=True)
     rows = [[file.name, file.stat().st_size, WHAT_IT_IS[file.name]] for file in files]
     print_table(["file", "bytes", "what it is"], rows, f"trial {chosen.number} of {run} in {target}")
     if program.startswith("none"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from nas.searchspace.layers.known import is_ours
 from nas.searchspace.layers.quantised import Quantised, Quantiser
 from nas.searchspace.source import module
 from nas.searchspace.space import Space
-from nas.searchspace.task import Task
+from nas.searchspace.task import Split, Task
 
 BITS = re.compile(r"W(\d+)(?:A(\d+))?", re.IGNORECASE)
 FEWEST = {1: "binary", 2: "ternary"}
@@ -44,8 +44,17 @@ class Rounded:
     metrics: dict[str, float]
 
 
+Named = Mapping[str, str]
+"""The format of each component."""
+
+
 def rounded(
-    architecture: Any, space: Space[Any], task: Task, state: Mapping[str, Tensor], named: Mapping[str, str]
+    architecture: Any,
+    space: Space[Any],
+    task: Task,
+    state: Mapping[str, Tensor],
+    named: Named | Sequence[Named],
+    splits: Sequence[Split] = ("valid", "test"),
 ) -> Rounded:
     """The network with the same weights in so many bits.
 
@@ -54,7 +63,8 @@ def rounded(
     Args:
         task: on any device, prepared or not.
         state: the trained weights.
-        named: the format of each component, see :func:`formats_of`.
+        named: the format of each component, see :func:`formats_of`; or those of each operator and linear map.
+        splits: that are measured.
 
     Raises:
         BadInput: if the network has formats of its own.
@@ -74,19 +84,24 @@ def rounded(
         for batch in prepared.train:
             predict(model, prepared, batch)
         model.eval()
-        found = measure(model, prepared, "valid", [metric]) | measure(model, prepared, "test", [metric])
+        found = dict[str, float]()
+        for split in splits:
+            found |= measure(model, prepared, split, [metric])
     found["params"] = float(sum(p.numel() for p in model.parameters() if p.requires_grad))
     found["bytes"] = float(file_size(stored(model)))
     of = replace(Space(type(made), f"quantised:{space.name}"), task=space.task)
     return Rounded(made, of, model.cpu().state_dict(), found)
 
 
-def with_formats(architecture: Any, named: Mapping[str, str]) -> Any:
-    """The architecture with one format for each component, the same in all of its layers."""
-    options: dict[str, Any] = {name: (value,) for name, value in named.items()} | {"protect": (0.0,)}
+def with_formats(architecture: Any, named: Named | Sequence[Named]) -> Any:
+    """The architecture with one format for each component, the same in all of its layers or those of each."""
+    each = [named] if isinstance(named, Mapping) else list(named)
+    options: dict[str, Any] = {name: tuple(dict.fromkeys(one[name] for one in each)) for name in each[0]}
+    options["protect"] = (0.0,)
     knobs = {field.name: getattr(architecture, field.name) for field in fields(architecture)}
-    low = quantised(type(architecture), **options)
-    return low(**knobs, formats=formats(**options)(**named, protect=0.0))
+    low = quantised(type(architecture), 0 if isinstance(named, Mapping) else len(each), **options)
+    made = tuple(formats(**options)(**one, protect=0.0) for one in each)
+    return low(**knobs, formats=made[0] if isinstance(named, Mapping) else made)
 
 
 def formats_of(bits: str) -> dict[str, str]:
@@ -102,7 +117,7 @@ def formats_of(bits: str) -> dict[str, str]:
     if weights is None or not 1 <= weights <= 16 or not (passing is None or 2 <= passing <= 16):
         raise BadInput(
             "bits are those of weights, 1 to 16, and of what passes between layers, 2 to 16: W8A8, W4A8, or W4; "
-            f"got {bits!r}"
+            f"or auto; got {bits!r}"
         )
     named = {"weights": FEWEST.get(weights, f"int{weights}")}
     others = {"activations": "affine", "messages": "int", "attention": "affine"}

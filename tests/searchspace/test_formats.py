@@ -104,7 +104,25 @@ def test_the_space_is_larger_by_its_formats() -> None:
     assert quantised(Space(Flat)).name == "quantised:Flat"
 
 
+def test_formats_of_each_layer() -> None:
+    one = {"weights": ("int4", "int8"), "attention": ("affine8",), "messages": ("int8",), "protect": (0.0,)}
+    of = quantised(find("classic"), layers=2, **one)
+    space = of.for_task(GRAPH)
+    assert of.size() == quantised(find("classic"), **one).size() * 8
+    rng = random.Random(0)
+    for _ in range(10):
+        a = space.sample(rng)
+        assert space.from_json(space.to_json(a)) == a
+        assert pickle.loads(pickle.dumps(a)) == a
+        assert all(space.canonical(space.mutate(a, rng)) for _ in range(3))
+        steps = [s for s in trace(a, GRAPH)[0].steps if s.kind in ("operator", "linear")]
+        wanted = [a.formats[min(k, 1)].weights for k in range(len(steps))]
+        assert [s.precision.weights for s in steps] == wanted
+
+
 def test_what_cannot_be_quantised() -> None:
+    with pytest.raises(BadInput, match="layers is how many have formats of their own, or 0; got -1"):
+        quantised(Flat, layers=-1)
     for twice in (quantised(Flat), find("quantised:agnn")):
         with pytest.raises(BadInput, match=r"has a field 'formats' already; set net\.precision in"):
             quantised(twice)

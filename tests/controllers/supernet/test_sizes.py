@@ -61,6 +61,7 @@ SPACES = {
     "mapped": (Mapped, TASK),
     "mapped, graphs": (Mapped, GRAPHS),
     "cell": (quantised(Cell), TASK),
+    "cell, each layer": (quantised(Cell, layers=3), TASK),
 }
 
 
