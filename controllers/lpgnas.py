@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas.controllers.base import Problem, Trial, positive
 from nas.controllers.one_shot import OneShot, numbers_of
+from nas.controllers.resizing import in_most_bits, smaller
 from nas.searchspace.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ class LPGNAS(OneShot):
     graphs with more than 30,000 edges the surroundings of the scored nodes are used alone; and a pass may compute one
     sampled path in place of all, the probabilities then learning by REINFORCE. After the most probable networks come
     children of those that were trained so far, of the front and of the most accurate ones, for what dominates them may
-    have been lucky: another value of one knob, or some of them drawn again by the probabilities. What is good in the
-    supernet, which normalises, may be bad when it is trained alone, such as sums over hundreds of neighbours. So every
-    fourth proposal is of the whole space, and where the more probable of the finished trials are not the better ones,
-    the supernet is not asked any more.
+    have been lucky, in turn: one with another value of one knob and the most bits, for accuracy; a smaller one, with
+    fewer bits or a lower number in one knob; and one of which some knobs were drawn again by the probabilities. What is
+    good in the supernet, which normalises, may be bad when it is trained alone, such as sums over hundreds of
+    neighbours. So the fourth is of the whole space, and where the more probable of the finished trials are not the
+    better ones, the supernet is not asked any more.
 
     For spaces with formats, such as ``lpgnas`` or ``quantised:agnn``, that can be one supernet.
 
@@ -99,7 +101,7 @@ class LPGNAS(OneShot):
         for _ in range(TRIES if parents else 0):
             # the more accurate, the more often: the smallest networks of a front may have given up the task
             parent = parents[int(len(parents) * rng.random() ** 2)].architecture
-            child = self._child(parent, number if trusted else None, rng)
+            child = self._child(parent, number, trusted, rng)
             if child is not None and self.space.canonical(child) not in self._known:
                 return child
         return self._later(number, rng) if trusted else self.space.sample(rng)
@@ -117,18 +119,21 @@ class LPGNAS(OneShot):
         likely = [likelihood(probabilities, knobs, self.space.knobs(t.architecture)) for t in self._finished]
         return not kendalltau(likely, [first(t) for t in self._finished]).statistic <= 0
 
-    def _child(self, parent: Any, price: int | None, rng: random.Random) -> Any:
-        """The parent with another value of one knob, or with some drawn again; None where that is forbidden.
+    def _child(self, parent: Any, number: int, trusted: bool, rng: random.Random) -> Any:
+        """One near the parent, of the kind whose turn it is; None where that is forbidden.
 
         Args:
-            price: by whose probabilities; None for another value of one knob always.
+            trusted: whether the supernet may be asked.
         """
-        if price is None or rng.random() < 0.5:
-            try:
-                return self.space.mutate(parent, rng)
-            except BadInput:  # nothing in the parent can change
-                return None
-        return self._redrawn(parent, price, REDRAWN, rng)
+        if number % FRESH == 1:
+            return smaller(self.space, parent, rng)
+        if number % FRESH == 2 and trusted:
+            return self._redrawn(parent, number, REDRAWN, rng)
+        try:
+            other = self.space.mutate(parent, rng)
+        except BadInput:  # nothing in the parent can change
+            return None
+        return in_most_bits(self.space, other) if number % FRESH == 0 else other
 
     def _check(self) -> Supernet:
         supernet = super()._check()

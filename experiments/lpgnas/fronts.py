@@ -4,14 +4,15 @@
         [--runs DIR] [--device cuda] [--tables DIR]
 
 Needs the data (NAS_DATA or a download). ``float`` is the search of the space ``agnn`` by its own controller; its winner
-is then trained with the formats of W8A8, W4A8 and W4A4 too, and rounded to them without training. The others search
-the space ``lpgnas`` for accuracy and small files. All have the same seconds, of CPU or, on a GPU, of the clock, see
+is then trained with the formats of W8A8, W4A8 and W4A4 too, and rounded to them without training, and each layer to the
+fewest bits with which at most ``loss`` of settings.toml is lost on validation (auto). The others search the space
+``lpgnas`` for accuracy and small files. All have the same seconds, of CPU or, on a GPU, of the clock, see
 settings.toml; on a GPU start those that are compared side by side, each with ``--tables`` of its own, to be joined.
 
 fronts.csv has a row for each network on the front of a search, with the validation accuracy of its one training there;
-finals.csv one for each chosen network, with means over fresh seeds; searches.csv one for each search, written when all
-else of it is done. Interrupted, it goes on where it was; finished rows are skipped. ``bytes`` are those of the packed
-file, ``buffer`` those of the largest value in a forward pass.
+finals.csv one for each chosen network, with means over fresh seeds (of bytes too where they differ, as of auto);
+searches.csv one for each search, written when all else of it is done. Interrupted, it goes on where it was; finished
+rows are skipped. ``bytes`` are those of the packed file, ``buffer`` those of the largest value in a forward pass.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is there: the searches have one core
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from quantisation import after_training, costs
+from quantisation import after_training, costs, in_fewest_bits
 from recording import append, origin, rows
 
 import nas
@@ -49,6 +50,7 @@ from nas.training import prepared, retrain, train_seeds
 HERE = Path(__file__).parent
 SETTINGS = tomllib.loads((HERE / "settings.toml").read_text())
 SEARCHES, FRONTS, FINALS = ("searches.csv", "fronts.csv", "finals.csv")
+AUTO = "auto"
 WAYS = TRAINED, ROUNDED = ("trained", "rounded after training")
 
 Metrics = dict[str, Summary]
@@ -128,7 +130,9 @@ class Experiment:
             for precision, way, architecture, metrics in self.versions(trial):
                 said = {"network": name, "precision": precision, "way": way, "trial": trial.number}
                 if not self.has(FINALS, said):
-                    self.record(FINALS, said | self.summed(metrics()) | costs(architecture, self.task))
+                    found = metrics()
+                    row = said | self.summed(found) | costs(architecture, self.task)
+                    self.record(FINALS, row | ({"bytes": round(found["bytes"].mean)} if precision == AUTO else {}))
         row = {"seconds": round(self.seconds, 1), "trials": len(records)}
         self.record(SEARCHES, row | {"failed": len(records) - len(done), "front": len(front)})
 
@@ -191,6 +195,7 @@ class Experiment:
             if name in precisions:
                 key = f"{trial.number}-{name}"
                 yield name, TRAINED, lower, partial(self.trained, key, lower, self.seeds)
+        yield AUTO, ROUNDED, with_formats(own, precisions["W8A8"]), partial(self.in_fewest_bits, trial)
 
     def trained(self, key: Any, architecture: Any, seeds: Sequence[int]) -> Metrics:
         return train_seeds(self.plan, architecture, seeds, self.folder / f"{key}.json").summary
@@ -207,6 +212,11 @@ class Experiment:
     def rounded(self, trial: Trial, formats: dict[str, str]) -> Metrics:
         files = [self.with_weights(trial, seed)[1] for seed in self.seeds]
         return over(after_training(trial.architecture, formats, file, self.task) for file in files)
+
+    def in_fewest_bits(self, trial: Trial) -> Metrics:
+        loss = SETTINGS["confirm"]["loss"]
+        files = [self.with_weights(trial, seed)[1] for seed in self.seeds]
+        return over(in_fewest_bits(trial.architecture, file, self.task, loss) for file in files)
 
     def summed(self, metrics: Metrics) -> dict[str, Any]:
         """The columns of a table."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.controllers.base import Problem, Trial
 from nas.controllers.lpgnas import ACCURATE, EVIDENCE, FRESH, LPGNAS, first, front, parents_of
+from nas.controllers.resizing import in_most_bits, smaller_options
 from nas.controllers.supernet.derived import likelihood
 from nas.searchspace.space import Space
 from tests.controllers.spaces import Flat, problem, with_formats
@@ -69,20 +71,41 @@ def test_some_are_of_the_whole_space_whatever_the_supernet_says() -> None:
     assert fresh == {number for number in range(27) if number % FRESH == FRESH - 1}
 
 
-def test_a_supernet_that_is_wrong_is_not_asked_any_more() -> None:
+def test_each_kind_has_its_turn() -> None:
+    """More accurate or smaller ones, others, and one of the whole space."""
+    space = Space(with_formats("lpgnas", Flat))
+    controller, _, told = begun(space)
+    controller.tell(told)
+    parents = [t.architecture for t in told]
+    made = dict(enumerate(controller.ask(33), 7))
+    for number, one in made.items():
+        if number % FRESH == 0:
+            assert in_most_bits(space, one) == one
+        if number % FRESH == 1:
+            assert any(is_smaller(space.knobs(one), space.knobs(parent), space) for parent in parents)
+
+
+def is_smaller(one: dict[str, Any], other: dict[str, Any], space: Space[Any]) -> bool:
+    changed = [path for path in other if one[path] != other[path]]
+    every = space.every_knob()
+    return len(changed) == 1 and one[changed[0]] in smaller_options(every[changed[0]], other[changed[0]])
+
+
+def test_a_supernet_that_is_wrong_is_not_asked_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials that are the better the more, or the less, probable they are."""
     space = Space(with_formats("lpgnas", Flat))
-    farthest = {}
+    redrawn = LPGNAS._redrawn
     for sign in (1, -1):
+        asked = list[int]()
         controller = LPGNAS(problem("lpgnas", space, objectives=2), epochs=20, derived=2)
         made = controller.ask(EVIDENCE)
         ranks = ranks_of(controller, made)
         controller.tell([Trial(i, a, (sign * ranks[i], -1.0)) for i, a in enumerate(made)])
-        later = enumerate(controller.ask(40), EVIDENCE)
-        children = [space.knobs(a) for number, a in later if number % FRESH != FRESH - 1]
-        parents = [space.knobs(a) for a in made]
-        farthest[sign] = max(nearest(child, parents) for child in children)
-    assert farthest[-1] == 1 < farthest[1]
+        monkeypatch.setattr(LPGNAS, "_redrawn", lambda *given, asked=asked: asked.append(1) or redrawn(*given))
+        later = controller.ask(40)
+        assert bool(asked) == (sign > 0)
+        assert all(found not in made for found in later[2::FRESH])
+        monkeypatch.undo()
 
 
 def nearest(one: dict[str, Any], others: Sequence[dict[str, Any]]) -> int:
