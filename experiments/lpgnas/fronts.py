@@ -192,7 +192,7 @@ class Experiment:
         for name, formats in (precisions | by_row).items():
             lower = with_formats(own, formats)
             yield name, ROUNDED, lower, partial(self.rounded, trial, formats)
-            if name in precisions:
+            if name in precisions and self.of["seed"] == 0:
                 key = f"{trial.number}-{name}"
                 yield name, TRAINED, lower, partial(self.trained, key, lower, self.seeds)
         yield AUTO, ROUNDED, with_formats(own, precisions["W8A8"]), partial(self.in_fewest_bits, trial)

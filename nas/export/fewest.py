@@ -11,7 +11,7 @@ from torch import Tensor
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.packing import file_size, stored
 from nas.evaluation.train import measure
-from nas.export.rounding import Named, Rounded, formats_of, rounded, with_formats
+from nas.export.rounding import Named, Rounded, compensated, formats_of, rounded, with_formats
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.source import module, trace
@@ -68,10 +68,11 @@ def fewest(architecture: Any, space: Space[Any], task: Task, state: Mapping[str,
     whole = module(architecture, task)
     whole.load_state_dict(state)
     whole.to(task.train[0].x.device).eval()
+    compensating = compensated(architecture, task, state)
     least = sign * measure(whole, task, "valid", [metric])[name] - loss
 
     def good(named: Sequence[Named]) -> bool:
-        found = rounded(architecture, space, task, state, named, ("valid",)).metrics[name]
+        found = rounded(architecture, space, task, state, named, ("valid",), compensating).metrics[name]
         return sign * found >= least - ROUNDING
 
     layers = trace(architecture, task)[0].layers
@@ -92,4 +93,4 @@ def fewest(architecture: Any, space: Space[Any], task: Task, state: Mapping[str,
     saved = {layer: before - size(of(layer, FEWER[0])) for layer in range(layers)}
     for layer in sorted((k for k in saved if saved[k] > 0), key=lambda k: -saved[k]):
         each = next((changed for weights in FEWER if good(changed := of(layer, weights))), each)
-    return rounded(architecture, space, task, state, each)
+    return rounded(architecture, space, task, state, each, compensating=compensating)

@@ -14,6 +14,7 @@ from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.packing import file_size, stored
 from nas.evaluation.train import measure, predict
+from nas.export.compensating import Compensating
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.formats import formats, quantised
@@ -55,26 +56,28 @@ def rounded(
     state: Mapping[str, Tensor],
     named: Named | Sequence[Named],
     splits: Sequence[Split] = ("valid", "test"),
+    compensating: Compensating | None = None,
 ) -> Rounded:
-    """The network with the same weights in so many bits.
+    """The trained network in so many bits.
 
-    The ranges of what passes between layers are found in one pass over the training split, in inference mode.
+    The weights of linear maps are rounded so that their errors make up for each other, see :class:`Compensating`. The
+    ranges of what passes between layers are found in one pass over the training split, in inference mode.
 
     Args:
         task: on any device, prepared or not.
         state: the trained weights.
         named: the format of each component, see :func:`formats_of`; or those of each operator and linear map.
         splits: that are measured.
+        compensating: of this network, where it is rounded more than once.
 
     Raises:
         BadInput: if the network has formats of its own.
     """
     task = task.folds[0] if task.folds else task
-    if any(is_ours(type(layer)) is Quantiser for layer in module(architecture, task).modules()):
-        raise BadInput("this network computes with few bits already; export it as it is, without --bits")
+    compensating = compensating or compensated(architecture, task, state)
     made = with_formats(architecture, named)
     model = module(made, task)
-    model.load_state_dict(_moved(model, state))
+    model.load_state_dict(_moved(model, state, compensating))
     model.to(task.train[0].x.device).eval()
     for layer in model.modules():
         if is_ours(type(layer)) is Quantiser:
@@ -91,6 +94,19 @@ def rounded(
     found["bytes"] = float(file_size(stored(model)))
     of = replace(Space(type(made), f"quantised:{space.name}"), task=space.task)
     return Rounded(made, of, model.cpu().state_dict(), found)
+
+
+def compensated(architecture: Any, task: Task, state: Mapping[str, Tensor]) -> Compensating:
+    """What rounds the weights of a trained network.
+
+    Raises:
+        BadInput: if the network has formats of its own.
+    """
+    model = module(architecture, task)
+    if any(is_ours(type(layer)) is Quantiser for layer in model.modules()):
+        raise BadInput("this network computes with few bits already; export it as it is, without --bits")
+    model.load_state_dict(state)
+    return Compensating(model.to(task.train[0].x.device), task)
 
 
 def with_formats(architecture: Any, named: Named | Sequence[Named]) -> Any:
@@ -124,11 +140,16 @@ def formats_of(bits: str) -> dict[str, str]:
     return named | {name: "float" if passing is None else f"{kind}{passing}" for name, kind in others.items()}
 
 
-def _moved(model: torch.nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _moved(model: torch.nn.Module, state: Mapping[str, Tensor], compensating: Compensating) -> dict[str, Tensor]:
     """The state of the rounding network with the weights of the other one, whose layers stand a step deeper in it."""
     own = model.state_dict()
-    deeper = [place for place, layer in model.named_modules() if is_ours(type(layer)) is Quantised]
+    deeper = {place: layer for place, layer in model.named_modules() if is_ours(type(layer)) is Quantised}
     for name, tensor in state.items():
         place = next((p for p in deeper if name.startswith(f"{p}.")), None)
-        own[name if place is None else f"{place}.layer{name[len(place) :]}"] = tensor
+        if place is None:
+            own[name] = tensor
+            continue
+        inside = name[len(place) + 1 :]
+        format = deeper[place].weights[key].format if (key := inside.replace(".", "/")) in deeper[place].weights else ""
+        own[f"{place}.layer.{inside}"] = compensating.rounded(name, tensor, format) if format else tensor
     return own
