@@ -59,13 +59,13 @@ class Compensating:
         if kind not in ("int", "ternary", "binary") or learned:
             return weight
         rows = weight.detach().cpu().reshape(weight.size(0), -1)
-        codes = Codes(kind, bits, level(rows, kind, by_row))
+        codes = Codes(kind, bits, level(rows, kind, bits, by_row))
         inputs = self._read.get(name.removesuffix(".weight")) if name.endswith(".weight") else None
         if inputs is None and kind == "int":
             return weight
         found = codes.nearest(rows) if inputs is None else inputs.compensated(rows, codes)
         if kind == "int":  # the scale follows from the largest
-            found = torch.where(rows.abs() >= codes.level, rows, found)
+            found = torch.where(rows.abs() >= codes.level, rows.clamp(-codes.level, codes.level), found)
         return found.reshape(weight.shape).to(weight)
 
 
@@ -88,16 +88,16 @@ class Codes:
         return torch.round(weight / step).clamp(-self.top, self.top) * step
 
 
-def level(rows: Tensor, kind: str, by_row: bool) -> Tensor:
+def level(rows: Tensor, kind: str, bits: int, by_row: bool) -> Tensor:
     """The largest value of the codes: that of the weights, or, of one or two bits, with the least error."""
     rows = rows if by_row else rows.reshape(1, -1)
     most = rows.abs().amax(1, keepdim=True)
-    if kind == "int":
+    if bits > 2:
         return most
     best, least = most, torch.full_like(most, float("inf"))
     for number in range(1, LEVELS + 1):
         tried = most * number / LEVELS
-        error = ((Codes(kind, 0, tried).nearest(rows) - rows).abs() / most.clamp(min=SMALLEST)) ** POWER
+        error = ((Codes(kind, bits, tried).nearest(rows) - rows).abs() / most.clamp(min=SMALLEST)) ** POWER
         error = error.sum(1, keepdim=True)
         best, least = torch.where(error < least, tried, best), torch.minimum(error, least)
     return best
