@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from nas.data.loading import TASKS
-from nas.evaluation.job import BATCHES, PRECISIONS
+from nas.evaluation.job import BATCHES, PRECISIONS, QUANTISATIONS
 from nas.passwords import hidden
 from nas.searchspace.errors import BadInput
 from nas.searchspace.registry import unknown
@@ -26,7 +26,7 @@ LOOKED_UP = "table"
 OF_TRAININGS = (
     *("split", "split_seed", "metric", "task", "features", "device", "workers", "epochs", "patience"),
     *("validate_every", "fidelity", "screen", "pool", "sharing", "warm_up", "batches", "precision"),
-    *("class_weights", "trial_seconds", "trial_memory", "executor", "ray_address", "gpus_per_trial"),
+    *("class_weights", "trial_seconds", "trial_memory", "executor", "ray_address", "gpus_per_trial", "quantisation"),
 )
 """Settings that mean nothing where trainings are looked up: the table fixed them, or there is nothing to compute."""
 PROXY = "proxy"
@@ -95,6 +95,8 @@ class Settings:
         batches: how a graph too large for one step is trained on: ``auto``, ``full``, ``neighbours``, ``clusters`` or
             ``random``, see ``nas.evaluation.portions.sampling``.
         precision: ``float32``, or on a GPU ``tf32`` or ``bf16``.
+        quantisation: of networks with few bits: ``aware`` trains them as they will be used, ``post`` with all bits,
+            and rounds them in the end, see ``nas.evaluation.post_training``.
         class_weights: whether the loss weighs classes by the inverse of their frequency.
         trial_seconds: limit of one training, which is cooled down towards it and ends with its best epoch, see
             ``nas.evaluation.cooling``; None means none.
@@ -146,6 +148,7 @@ class Settings:
     warm_up: int | None = None
     batches: str = "auto"
     precision: str = "float32"
+    quantisation: str = "aware"
     class_weights: bool = False
     trial_seconds: float | None = None
     trial_memory: int | None = None
@@ -165,7 +168,7 @@ class Settings:
         object.__setattr__(self, "objectives", _names(self.objectives))
         object.__setattr__(self, "controller_options", _options(self.controller_options))
         texts = ("data", "task", "space", "controller", "device", "fidelity", "evaluator", "executor", "ray_address")
-        for name in (*texts, "batches", "precision", "choose"):
+        for name in (*texts, "batches", "precision", "quantisation", "choose"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{name} must be text; got {getattr(self, name)!r}")
         for name in ("data_root", "split", "metric", "features", "table", "screen", "sharing", "storage"):
@@ -192,6 +195,7 @@ class Settings:
             if getattr(self, name) is not None:
                 _check_number(name, getattr(self, name), float, 0)
         named = {"task": TASKS, "fidelity": FIDELITIES, "batches": BATCHES, "precision": PRECISIONS, "choose": CHOICES}
+        named["quantisation"] = QUANTISATIONS
         for name, allowed in {**named, "sharing": (None, *MODES), "executor": EXECUTORS}.items():
             if getattr(self, name) not in allowed:
                 raise unknown(name, getattr(self, name), filter(None, allowed))
@@ -262,6 +266,11 @@ class Settings:
                 "use one of the two"
             )
         if self.evaluator == "shared":
+            if self.quantisation == "post":
+                raise BadInput(
+                    "quantisation post rounds networks that were trained to their end, and with evaluator shared they "
+                    "hand their weights on; use evaluator train, or leave quantisation out"
+                )
             return
         for name in ("sharing", "warm_up"):
             if getattr(self, name) is not None:

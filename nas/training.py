@@ -16,10 +16,9 @@ from nas.evaluation.job import Job, Outcome
 from nas.evaluation.seeds import ALONE, evaluate_seeds
 from nas.searchspace.errors import BadInput, RunError
 from nas.searchspace.parsing import json_of
-from nas.searchspace.source import source
 from nas.searchspace.task import Task
 from nas.study.costs import known
-from nas.study.jobs import recipe_of
+from nas.study.jobs import recipe_of, sources
 from nas.study.plan import Plan
 from nas.study.summary import Summary
 
@@ -41,8 +40,10 @@ def job(plan: Plan, architecture: Any, seed: int, weights: Path | None = None) -
     """The training of an architecture as the search does it, but always to its end, whatever the fidelity."""
     settings = plan.settings
     objectives = [o.name for o in plan.objectives if o.key != o.name]
+    text, rounded = sources(architecture, plan.task, settings)
     return Job(
-        source=source(architecture, plan.task),
+        source=text,
+        rounded=rounded,
         recipe=recipe_of(architecture, plan.task, settings),
         seed=seed,
         metrics=tuple(dict.fromkeys([*objectives, plan.task.metric])),

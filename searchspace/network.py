@@ -74,6 +74,9 @@ class Step:
 class Network:
     """Takes down the steps of one network.
 
+    Args:
+        whole: whether it is that network which computes with all bits, whatever its formats.
+
     Attributes:
         task: what the network is for.
         x: the node features, ``[nodes, task.features]``.
@@ -87,8 +90,8 @@ class Network:
         printed: classes whose source belongs into the module.
     """
 
-    def __init__(self, task: Task, readout: str = "mean", decoder: str = "mlp") -> None:
-        self.task = task
+    def __init__(self, task: Task, readout: str = "mean", decoder: str = "mlp", whole: bool = False) -> None:
+        self.task, self._whole = task, whole
         self._readout, self._decoder = readout, decoder
         self.x = Value(0, _width(task.features))
         self.outputs = _width(task.outputs)
@@ -108,7 +111,8 @@ class Network:
     @precision.setter
     def precision(self, formats: Any) -> None:
         several = formats if isinstance(formats, tuple | list) and formats else (formats,)
-        self._precisions = tuple(map(Precision.of, several))
+        found = tuple(map(Precision.of, several))
+        self._precisions = (FLOAT,) if self._whole else found
 
     def keep(self, result: Value) -> None:
         """Forget the steps that do not lead to ``result``."""

@@ -38,8 +38,11 @@ SHAPES = {
 }
 
 
-def trace(architecture: Any, task: Task) -> tuple[Network, Value]:
+def trace(architecture: Any, task: Task, whole: bool = False) -> tuple[Network, Value]:
     """The steps of the architecture's network, and the value it returns.
+
+    Args:
+        whole: whether its formats are passed over.
 
     Raises:
         BadInput: if the space's class describes no network, or a network that does not fit the task.
@@ -49,7 +52,7 @@ def trace(architecture: Any, task: Task) -> tuple[Network, Value]:
             f"{type(architecture).__name__} describes no network: give the class a method network(self, net) that "
             "returns the node embeddings"
         )
-    net = Network(task, getattr(architecture, "readout", "mean"), getattr(architecture, "decoder", "mlp"))
+    net = Network(task, getattr(architecture, "readout", "mean"), getattr(architecture, "decoder", "mlp"), whole)
     value = architecture.network(net)
     if not isinstance(value, Value):
         raise BadInput(f"{type(architecture).__name__}.network must return a value of the network; got {value!r}")
@@ -58,13 +61,16 @@ def trace(architecture: Any, task: Task) -> tuple[Network, Value]:
     return net, result
 
 
-def source(architecture: Any, task: Task) -> str:
+def source(architecture: Any, task: Task, whole: bool = False) -> str:
     """Python source of the architecture's network: a class ``Model`` that takes ``task.inputs``.
 
     It imports torch and torch_geometric only; operators of the user's own are printed in full where they can be,
     else imported by name, and a comment says so.
+
+    Args:
+        whole: whether its formats are passed over: the network that computes with all bits.
     """
-    net, result = trace(architecture, task)
+    net, result = trace(architecture, task, whole)
     imports, definitions = _surroundings(net)
     made = [f"        self.{s.attribute} = {s.construct}" for s in net.steps if s.construct]
     arguments = ", ".join(f"{name}: torch.Tensor" for name in task.inputs)

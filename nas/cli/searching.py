@@ -156,6 +156,12 @@ def _where_options(command: Any) -> Any:
 )
 @click.option("--precision", metavar="NAME", help="float32; tf32 or bf16 on a GPU.  [default: float32]")
 @click.option(
+    "--quantisation",
+    metavar="WAY",
+    help="Networks with few bits are trained as such (aware), or with all bits and rounded then (post), which is "
+    "faster.  [default: aware]",
+)
+@click.option(
     "--class-weights/--no-class-weights", default=None, help="Weigh classes by the inverse of their frequency."
 )
 @click.option(

@@ -22,9 +22,12 @@ from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
 from nas.evaluation.packing import file_size, stored
 from nas.evaluation.portions.fitting import fitted
+from nas.evaluation.post_training.compensating import Compensating
+from nas.evaluation.post_training.rounding import round_to
 from nas.evaluation.precision import products_in, scores_in
 from nas.evaluation.proxies import scores
-from nas.evaluation.train import Trained, outputs, predict, train
+from nas.evaluation.train import Trained, class_weights_of, measure, outputs, predict, train
+from nas.metrics import resolve_metric
 from nas.searchspace.source import load
 from nas.searchspace.task import Task
 
@@ -123,7 +126,9 @@ def _measured(
                 rungs=job.rungs,
                 scores=scores_in(job.precision, job.device, scores),
             )
-            latency = latency_of(model, fit.task, job.latency) if fit.tight else None
+            latency = latency_of(model, fit.task, job.latency) if fit.tight and not job.rounded else None
+        if job.rounded:
+            model, trained = _rounded(job, fit.task, model, trained)
     if latency is None:  # as an exported module runs, which takes more memory than as it was trained
         latency = latency_of(model, without_preparation(task), job.latency)
     costs = {
@@ -134,6 +139,19 @@ def _measured(
     }
     shared = {} if job.inherits is None else {"inherited": inherited}
     return trained, trained.metrics | costs | dict(job.known) | shared | dict(fit.metrics), fit.batches
+
+
+def _rounded(job: Job, task: Task, whole: torch.nn.Module, trained: Trained) -> tuple[torch.nn.Module, Trained]:
+    """The network with few bits, and what became of the numbers and the weights of the trained one."""
+    model = load(job.rounded)().to(job.device)
+    round_to(model, trained.state, task, Compensating(whole, task))
+    metrics = [resolve_metric(name, task.target) for name in job.metrics]
+    weights = class_weights_of(task) if job.class_weights else None
+    found = dict(trained.metrics)
+    with lowered(model, job.seed):
+        for split in ("valid", "test"):
+            found |= measure(model, task, split, metrics, weights)
+    return model, replace(trained, metrics=found, state={name: t.cpu() for name, t in model.state_dict().items()})
 
 
 def costs_alone(source: str, task: Task, device: str, latency: bool = True) -> dict[str, float]:

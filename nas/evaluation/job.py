@@ -9,6 +9,7 @@ from typing import Any
 from nas.searchspace.recipe import Recipe
 
 PRECISIONS = ("float32", "tf32", "bf16")
+QUANTISATIONS = ("aware", "post")
 BATCHES = ("auto", "full", "neighbours", "clusters", "random")
 
 
@@ -64,6 +65,8 @@ class Job:
             that is not trained, whose scores can take less time, it is not measured at all.
         known: what the network costs that its source does not say, to stand among the metrics: ``buffer``.
         architecture: that of a network to look up, or to score by what is known of others; else None.
+        rounded: source of the same network with few bits: that is what the trained one is rounded to in the end, see
+            ``nas.evaluation.post_training``, and what is measured. Empty where nothing is rounded.
     """
 
     source: str
@@ -85,6 +88,7 @@ class Job:
     latency: bool = True
     known: tuple[tuple[str, float], ...] = ()
     architecture: Any = None
+    rounded: str = ""
 
 
 @dataclass(frozen=True)

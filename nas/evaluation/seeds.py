@@ -41,6 +41,8 @@ def refusal(job: Job, seeds: int, task: Task) -> str | None:
 
     It depends on what is asked for and the kind of device alone, so that equal inputs go the same way.
     """
+    if job.rounded:
+        return "each is rounded when it is trained"
     if job.precision != "float32":
         return "as one they are trained in float32"
     if seeds < 2:

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.packing import file_size, stored
-from nas.evaluation.train import measure, predict
-from nas.export.compensating import Compensating
+from nas.evaluation.post_training.compensating import Compensating
+from nas.evaluation.post_training.rounding import round_to
+from nas.evaluation.train import measure
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
 from nas.searchspace.formats import formats, quantised
 from nas.searchspace.layers.known import is_ours
-from nas.searchspace.layers.quantised import Quantised, Quantiser
+from nas.searchspace.layers.quantised import Quantiser
 from nas.searchspace.source import module
 from nas.searchspace.space import Space
 from nas.searchspace.task import Split, Task
@@ -76,17 +76,10 @@ def rounded(
     task = task.folds[0] if task.folds else task
     compensating = compensating or compensated(architecture, task, state)
     made = with_formats(architecture, named)
-    model = module(made, task)
-    model.load_state_dict(_moved(model, state, compensating))
-    model.to(task.train[0].x.device).eval()
-    for layer in model.modules():
-        if is_ours(type(layer)) is Quantiser:
-            layer.train()
+    model = module(made, task).to(task.train[0].x.device)
     prepared, metric = prepare(task), resolve_metric(task.metric, task.target)
-    with lowered(model, 0), torch.no_grad():
-        for batch in prepared.train:
-            predict(model, prepared, batch)
-        model.eval()
+    round_to(model, state, prepared, compensating)
+    with lowered(model, 0):
         found = dict[str, float]()
         for split in splits:
             found |= measure(model, prepared, split, [metric])
@@ -138,18 +131,3 @@ def formats_of(bits: str) -> dict[str, str]:
     named = {"weights": FEWEST.get(weights, f"int{weights}")}
     others = {"activations": "affine", "messages": "int", "attention": "affine"}
     return named | {name: "float" if passing is None else f"{kind}{passing}" for name, kind in others.items()}
-
-
-def _moved(model: torch.nn.Module, state: Mapping[str, Tensor], compensating: Compensating) -> dict[str, Tensor]:
-    """The state of the rounding network with the weights of the other one, whose layers stand a step deeper in it."""
-    own = model.state_dict()
-    deeper = {place: layer for place, layer in model.named_modules() if is_ours(type(layer)) is Quantised}
-    for name, tensor in state.items():
-        place = next((p for p in deeper if name.startswith(f"{p}.")), None)
-        if place is None:
-            own[name] = tensor
-            continue
-        inside = name[len(place) + 1 :]
-        format = deeper[place].weights[key].format if (key := inside.replace(".", "/")) in deeper[place].weights else ""
-        own[f"{place}.layer.{inside}"] = compensating.rounded(name, tensor, format) if format else tensor
-    return own

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from nas.evaluation import precision
 from nas.evaluation.executors import Executor, InProcess, LocalProcesses
@@ -11,9 +13,16 @@ from nas.evaluation.portions.sampling import check_batches
 from nas.evaluation.proxies import check_prior, ready
 from nas.evaluation.ray_executor import RayWorkers, check_installed
 from nas.evaluation.tables.lookups import LookUps
+from nas.searchspace.errors import BadInput
+from nas.searchspace.source import source
+from nas.searchspace.space import Space
+from nas.searchspace.task import Task
 from nas.study.fitting import check_fits
 from nas.study.plan import Plan
 from nas.study.screening import some_sources
+
+SOME = 10
+"""Architectures of which one has formats, if any in the space has."""
 
 
 def executor(plan: Plan, proxies: Sequence[str] = ()) -> Executor:
@@ -38,6 +47,25 @@ def executor(plan: Plan, proxies: Sequence[str] = ()) -> Executor:
     return LocalProcesses(plan.task, plan.device, plan.workers, settings.space, before=before)
 
 
+def check_formats(space: Space[Any], task: Task) -> None:
+    """Refuse to round networks that have nothing to be rounded to.
+
+    Raises:
+        BadInput: if none of a few has formats.
+    """
+    for seed in range(SOME):
+        a = space.sample(random.Random(seed))
+        try:
+            if source(a, task) != source(a, task, whole=True):
+                return
+        except BadInput:  # the network refuses the combination
+            continue
+    raise BadInput(
+        f"quantisation post rounds networks to their formats, and the space {space.name} has none; search "
+        f"quantised:{space.name}, or leave it out and round the best with nas export --bits"
+    )
+
+
 def check(plan: Plan) -> None:
     """Refuse what cannot be trained, before any work is spent.
 
@@ -51,5 +79,7 @@ def check(plan: Plan) -> None:
     precision.check(settings.precision, plan.trains_on)
     check_batches(settings.batches, plan.task)
     check_fits(plan.space, plan.task)
+    if settings.quantisation == "post":
+        check_formats(plan.space, plan.task)
     check_prior(plan.space.of, plan.task, [*settings.screens, *filter(None, [settings.proxy])])
     plan.made_controller()

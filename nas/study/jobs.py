@@ -64,6 +64,17 @@ def recipe_of(architecture: Any, task: Task, settings: Settings) -> Recipe:
     )
 
 
+def sources(architecture: Any, task: Task, settings: Settings) -> tuple[str, str]:
+    """That of the network that is trained, and that of the one to which it is rounded then; empty if it is not.
+
+    Raises:
+        BadInput: if the space's own network refuses the combination.
+    """
+    text = source(architecture, task)
+    whole = source(architecture, task, whole=True) if settings.quantisation == "post" else text
+    return whole, "" if whole == text else text
+
+
 class Jobs:
     """Makes the jobs of one search.
 
@@ -113,7 +124,10 @@ class Jobs:
         limit = settings.trial_seconds if proposal.seconds is None else proposal.seconds
         fidelity = "full" if proposal.evaluator == AGAIN else settings.fidelity
         proposal.bracket = bracket(fidelity, number, recipe.epochs)
-        text, proxy = source(proposal.architecture, self._task), proxy_of(proposal.evaluator)
+        proxy = proxy_of(proposal.evaluator)
+        text, rounded = sources(proposal.architecture, self._task, settings)
+        if proxy is not None:  # it scores what it is given, and nothing is trained
+            text, rounded = rounded or text, ""
         if self._lenders and proposal.evaluator == "shared":
             proposal.inherits = self._lenders.inherits(proposal.architecture)
         return Job(
@@ -136,6 +150,7 @@ class Jobs:
             latency="latency" in {o.name for o in self._objectives},
             known=known(proposal.architecture, self._task),
             architecture=proposal.architecture if proxy == PRIOR else None,
+            rounded=rounded,
         )
 
     def _rungs(self, fidelity: str, proposal: Proposal, epochs: int, records: Sequence[Record]) -> tuple[Rung, ...]:

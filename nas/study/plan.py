@@ -47,7 +47,7 @@ Working = Callable[[str, int, int], None]
 OF_STUDY = (
     *("controller", "controller_options", "seed", "epochs", "patience", "validate_every", "fidelity", "evaluator"),
     *("simulated", "screen", "pool", "sharing", "warm_up", "batches", "precision", "class_weights", "trial_seconds"),
-    *("max_params", "max_latency", "known_first", "confirm", "keep"),
+    *("quantisation", "max_params", "max_latency", "known_first", "confirm", "keep"),
 )
 """Settings that make trials what they are, besides the data, the space and the objectives: the same in all processes
 that search on one study."""

@@ -31,7 +31,8 @@ BAD: list[tuple[str, Any, str]] = [
     *((name, 5, f"{name} must be text; got 5")
       for name in ("data", "task", "space", "controller", "device", "data_root", "split", "metric", "storage",
                    "fidelity", "features", "evaluator", "table", "screen", "sharing", "batches", "precision",
-                   "choose", "executor", "ray_address")),
+                   "quantisation", "choose", "executor", "ray_address")),
+    ("quantisation", "after", "unknown quantisation 'after'; known: aware, post"),
     ("executor", "rai", "unknown executor 'rai'; did you mean 'ray'\\? known: auto, local, process, ray"),
     ("ray_address", "local", "ray_address is a setting of the executor ray and the executor is auto; use executor"),
     ("gpus_per_trial", 0.5, "gpus_per_trial is a setting of the executor ray and the executor is auto"),
@@ -126,7 +127,7 @@ def test_a_screen_and_a_proxy_as_the_evaluator():
     ("name", "value"),
     [("split", "random"), ("metric", "macro-f1"), ("features", "degree"), ("workers", 2), ("epochs", 5),
      ("fidelity", "halving"), ("screen", "depth"), ("batches", "full"), ("precision", "bf16"), ("class_weights", True),
-     ("trial_seconds", 9.0)],
+     ("trial_seconds", 9.0), ("quantisation", "post")],
 )  # fmt: skip
 def test_a_table_leaves_no_room_for_settings_of_trainings(name, value):
     said = f"{name} concerns trainings, and with a table they are looked up; leave out {name} {value}, or the table"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nas.evaluation.post_training import compensating
+from nas.evaluation.post_training.compensating import WIDEST, Codes, Compensating, Inputs, level, read
 from nas.evaluation.train import outputs
-from nas.export import compensating
-from nas.export.compensating import WIDEST, Codes, Compensating, Inputs, level, read
 from nas.export.rounding import formats_of, rounded
 from nas.searchspace.layers.quantised import Quantiser, described
 from nas.searchspace.source import module

@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 import torch_geometric
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from nas.evaluation.train import predict
 from nas.searchspace.layers.quantised import SMALLEST, described
@@ -141,16 +142,26 @@ class Inputs:
         return found
 
 
+_features = WeakTensorKeyDictionary()
+"""Of the features of a graph, which the first layers of all networks read."""
+
+
 def read(model: torch.nn.Module, task: Task) -> Mapping[str, Inputs]:
     """What each linear map of the network reads in the training split, by its name."""
     found: dict[str, Tensor] = {}
+    known: dict[str, Inputs] = {}
+    features = task.train[0].x if isinstance(task.train, tuple) and len(task.train) == 1 else None
     linear = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | torch_geometric.nn.Linear)}
 
     def listen(name: str) -> object:
         def heard(_: torch.nn.Module, given: tuple[Tensor, ...]) -> None:
             x = given[0].detach()
-            x = (x if x.layout == torch.strided else x.to_dense()).reshape(-1, x.size(-1)).float()
-            found[name] = found.get(name, torch.zeros(())) + (x.T @ x).cpu()
+            if features is None or x.data_ptr() != features.data_ptr() or x.shape != features.shape:
+                found[name] = found.get(name, torch.zeros(())) + products(x)
+                return
+            if features not in _features:
+                _features[features] = Inputs(products(x))
+            known[name] = _features[features]
 
         return linear[name].register_forward_pre_hook(heard)
 
@@ -165,4 +176,10 @@ def read(model: torch.nn.Module, task: Task) -> Mapping[str, Inputs]:
         for hook in hooks:
             hook.remove()  # type: ignore[attr-defined]
         model.train(training)
-    return {name: Inputs(squares) for name, squares in found.items() if squares.isfinite().all()}
+    return known | {name: Inputs(squares) for name, squares in found.items() if squares.isfinite().all()}
+
+
+def products(x: Tensor) -> Tensor:
+    """Sums over rows of the products of any two columns, on the CPU."""
+    rows = x.reshape(-1, x.size(-1)).float()
+    return (rows.T @ rows).cpu()

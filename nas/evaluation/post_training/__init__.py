@@ -1,0 +1,1 @@
+"""Networks that are rounded to few bits after they were trained."""
