@@ -101,7 +101,8 @@ class Experiment:
 
     def __init__(self, data: str, part: str, seed: int, runs: Path, device: str, tables: Path) -> None:
         self.runs, self.device, self.tables = runs, device, tables
-        self.part, self.of = part, {"data": data, "method": part, "seed": seed}
+        self.part = part
+        self.of: dict[str, Any] = {"data": data, "method": part, "seed": seed}
         on_data = dict(SETTINGS["data"][data])
         final_seeds = on_data.pop("final_seeds", SETTINGS["final_seeds"])
         self.seeds = range(100, 100 + (SETTINGS["final_seeds_again"] if seed else final_seeds))
