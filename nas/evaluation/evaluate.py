@@ -21,8 +21,9 @@ from nas.evaluation.inheriting import inherit, lent
 from nas.evaluation.job import Failed, Job, Outcome
 from nas.evaluation.limits import is_out_of_memory, memory_limit
 from nas.evaluation.packing import file_size, stored
-from nas.evaluation.portions.fitting import fitted
+from nas.evaluation.portions.fitting import Fitted, fitted
 from nas.evaluation.post_training.compensating import Compensating
+from nas.evaluation.post_training.remembered import Remembered, Whole
 from nas.evaluation.post_training.rounding import round_to
 from nas.evaluation.precision import products_in, scores_in
 from nas.evaluation.proxies import scores
@@ -34,6 +35,9 @@ from nas.searchspace.task import Task
 LATENCY_RUNS = 3
 LONG = 0.1
 """Seconds of a pass that is not repeated where its latency is not what is searched for."""
+
+trainings = Remembered()
+"""Of this process: networks that differ in their formats alone are trained once."""
 
 State = dict[str, torch.Tensor]
 """Weights by their names."""
@@ -107,28 +111,36 @@ def _measured(
     job: Job, task: Task, begin: float, weights: dict[str, torch.Tensor]
 ) -> tuple[Trained, dict[str, float], str]:
     cuda = [torch.device(job.device)] if job.device.startswith("cuda") else []
+    latency, inherited, fit = None, 0.0, Fitted(task)
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(job.seed)
-        model = load(job.source)().to(job.device)
-        inherited = inherit(model, weights)
-        fit = fitted(job, task, model)
-        scores = Scoring(predict) if fit.batches == "full" else predict  # portions live as long as a step
-        with lowered(model, job.seed), fit.allocating(), products_in(job.precision):
-            trained = train(
-                model,
-                fit.task,
-                job.recipe,
-                job.metrics,
-                seed=job.seed,
-                class_weights=job.class_weights,
-                seconds=job.seconds,
-                validate_every=job.validate_every,
-                rungs=job.rungs,
-                scores=scores_in(job.precision, job.device, scores),
-            )
-            latency = latency_of(model, fit.task, job.latency) if fit.tight and not job.rounded else None
-        if job.rounded:
-            model, trained = _rounded(job, fit.task, model, trained)
+        whole = trainings.get(job, task) if job.rounded else None
+        if whole is None:
+            model = load(job.source)().to(job.device)
+            inherited = inherit(model, weights)
+            fit = fitted(job, task, model)
+            scores = Scoring(predict) if fit.batches == "full" else predict  # portions live as long as a step
+            with lowered(model, job.seed), fit.allocating(), products_in(job.precision):
+                trained = train(
+                    model,
+                    fit.task,
+                    job.recipe,
+                    job.metrics,
+                    seed=job.seed,
+                    class_weights=job.class_weights,
+                    seconds=job.seconds,
+                    validate_every=job.validate_every,
+                    rungs=job.rungs,
+                    scores=scores_in(job.precision, job.device, scores),
+                )
+                if fit.tight and not job.rounded:
+                    latency = latency_of(model, fit.task, job.latency)
+            if job.rounded:
+                whole = Whole(trained, Compensating(model, fit.task))
+                if fit.batches == "full":
+                    trainings.keep(job, task, whole)
+        if whole is not None:
+            model, trained = _rounded(job, fit.task, whole)
     if latency is None:  # as an exported module runs, which takes more memory than as it was trained
         latency = latency_of(model, without_preparation(task), job.latency)
     costs = {
@@ -141,10 +153,10 @@ def _measured(
     return trained, trained.metrics | costs | dict(job.known) | shared | dict(fit.metrics), fit.batches
 
 
-def _rounded(job: Job, task: Task, whole: torch.nn.Module, trained: Trained) -> tuple[torch.nn.Module, Trained]:
+def _rounded(job: Job, task: Task, whole: Whole) -> tuple[torch.nn.Module, Trained]:
     """The network with few bits, and what became of the numbers and the weights of the trained one."""
-    model = load(job.rounded)().to(job.device)
-    round_to(model, trained.state, task, Compensating(whole, task))
+    model, trained = load(job.rounded)().to(job.device), whole.trained
+    round_to(model, trained.state, task, whole.compensating)
     metrics = [resolve_metric(name, task.target) for name in job.metrics]
     weights = class_weights_of(task) if job.class_weights else None
     found = dict(trained.metrics)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from nas.data import load
 from nas.evaluation.evaluate import evaluate
-from nas.evaluation.job import Job
+from nas.evaluation.job import Job, Outcome, Rung
 from nas.evaluation.packing import file_size, stored
+from nas.evaluation.post_training.remembered import Remembered
 from nas.evaluation.seeds import refusal
-from nas.evaluation.train import outputs
+from nas.evaluation.train import outputs, train
 from nas.export.predict import load_model
 from nas.metrics import resolve_metric
 from nas.searchspace.errors import BadInput
@@ -26,8 +30,9 @@ from nas.searchspace.spaces.registry import SPACES, find
 from nas.searchspace.task import Task
 from nas.settings import Settings
 from tests.controllers.supernet.worlds import kinds
-from tests.nas.toys import search
+from tests.nas.toys import graph, search
 
+evaluate_module = sys.modules[evaluate.__module__]
 KINDS = kinds()
 NAMES = ["lpgnas", *(f"quantised:{name}" for name in SPACES.names() if name != "lpgnas")]
 RECIPE = Recipe(epochs=4)
@@ -65,14 +70,12 @@ def test_the_curve_is_that_of_the_training() -> None:
     assert post.curve == whole.curve
     assert post.metrics["epochs"] == whole.metrics["epochs"]
     assert post.metrics["bytes"] < whole.metrics["bytes"]
-    assert post.metrics == evaluate(job_of(a, task), task).metrics | {
-        name: post.metrics[name] for name in ("seconds", "latency")
-    }
+    assert without_clock(post) == without_clock(evaluate(job_of(a, task), task))
 
 
 def test_with_many_bits_it_is_what_was_trained() -> None:
     task = next(t for t in KINDS.values() if t.level == "node")
-    many = {"weights": ("int16",), "activations": ("affine16",), "messages": ("int16",), "attention": ("affine16",)}
+    many: dict[str, Any] = {"weights": ("int16",), "activations": ("affine16",), "messages": ("int16",), "attention": ("affine16",)}
     space = Space(quantised(find("agnn").of, **many)).for_task(task)
     a = space.sample(random.Random(2))
     whole, post = (
@@ -126,3 +129,92 @@ def test_nothing_to_be_rounded_to() -> None:
 def test_shared_weights_are_handed_on() -> None:
     with pytest.raises(BadInput, match="quantisation post rounds networks that were trained to their end"):
         Settings(quantisation="post", evaluator="shared")
+
+
+# formats alone need no other training
+
+
+def node_task() -> Task:
+    return next(t for t in KINDS.values() if t.level == "node")
+
+
+def with_weights(a: Any, space: Space[Any], weights: str) -> Any:
+    return space.from_knobs(space.knobs(a) | {f"blocks.{k}.formats.weights": weights for k in range(2)})
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often a network is trained."""
+    times: list[int] = []
+
+    def counted(*given: Any, **named: Any) -> Any:
+        times.append(1)
+        return train(*given, **named)
+
+    monkeypatch.setattr(evaluate_module, "train", counted)
+    monkeypatch.setattr(evaluate_module, "trainings", Remembered())
+    return times
+
+
+def without_clock(outcome: Outcome) -> dict[str, float]:
+    return {k: v for k, v in outcome.metrics.items() if k not in ("seconds", "latency")}
+
+
+def test_other_formats_are_those_of_the_same_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, times = node_task(), counting(monkeypatch)
+    space = find("lpgnas").for_task(task)
+    a = space.sample(random.Random(1))
+    each = [job_of(with_weights(a, space, w), task) for w in ("binary", "int4", "int8", "binary")]
+    found = [evaluate(job, task) for job in each]
+    assert len(times) == 1
+    assert without_clock(found[0]) == without_clock(found[3])
+    assert found[0].metrics["bytes"] < found[1].metrics["bytes"] < found[2].metrics["bytes"]
+    for job, outcome in zip(each, found, strict=True):
+        monkeypatch.setattr(evaluate_module, "trainings", Remembered())
+        fresh = evaluate(job, task)
+        assert without_clock(fresh) == without_clock(outcome)
+        assert fresh.curve == outcome.curve
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 4}, {"recipe": Recipe(epochs=3)}, {"class_weights": True}, {"validate_every": 2}], ids=str
+)
+def test_another_training_is_another(other: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    task, times = node_task(), counting(monkeypatch)
+    a = find("lpgnas").for_task(task).sample(random.Random(1))
+    evaluate(job_of(a, task), task)
+    evaluate(replace(job_of(a, task), **other), task)
+    assert len(times) == 2
+    evaluate(job_of(a, task), load(graph(20)))
+    assert len(times) == 3
+
+
+def test_rungs_stop_what_is_remembered_as_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would have gone on is not trained again; what would have been stopped is, and is stopped."""
+    task, times = node_task(), counting(monkeypatch)
+    a = find("lpgnas").for_task(task).sample(random.Random(1))
+    job = job_of(a, task, rungs=(Rung(2, -1.0),))
+    assert not evaluate(job, task).stopped
+    assert not evaluate(replace(job, rungs=(Rung(2, 0.0),)), task).stopped
+    assert len(times) == 1
+    stopped = evaluate(replace(job, rungs=(Rung(2, 1.1),)), task)
+    assert (stopped.stopped, len(times)) == (True, 2)
+    assert stopped.curve[-1][0] == 2
+    assert not evaluate(job, task).stopped  # nothing was put in its place
+    assert len(times) == 2
+
+
+def test_only_so_much_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, times = node_task(), counting(monkeypatch)
+    monkeypatch.setattr(evaluate_module, "trainings", Remembered(most=0))
+    a = find("lpgnas").for_task(task).sample(random.Random(1))
+    assert without_clock(evaluate(job_of(a, task), task)) == without_clock(evaluate(job_of(a, task), task))
+    assert len(times) == 2
+
+
+def test_what_was_not_rounded_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, times = node_task(), counting(monkeypatch)
+    a = find("lpgnas").for_task(task).sample(random.Random(1))
+    job = Job(source(a, task), RECIPE, 3, (task.metric,))
+    evaluate(job, task)
+    evaluate(job, task)
+    assert len(times) == 2
