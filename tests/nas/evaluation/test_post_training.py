@@ -75,7 +75,8 @@ def test_the_curve_is_that_of_the_training() -> None:
 
 def test_with_many_bits_it_is_what_was_trained() -> None:
     task = next(t for t in KINDS.values() if t.level == "node")
-    many: dict[str, Any] = {"weights": ("int16",), "activations": ("affine16",), "messages": ("int16",), "attention": ("affine16",)}
+    weights, others = dict.fromkeys(("weights", "messages"), ("int16",)), ("affine16",)
+    many: dict[str, Any] = {**weights, "activations": others, "attention": others}
     space = Space(quantised(find("agnn").of, **many)).for_task(task)
     a = space.sample(random.Random(2))
     whole, post = (
