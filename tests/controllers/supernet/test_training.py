@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from nas.controllers import Problem, create
+from nas.controllers.lpgnas import FRESH
 from nas.controllers.supernet import training
 from nas.controllers.supernet.training import Schedule, Training
 from nas.data import load
