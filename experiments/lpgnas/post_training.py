@@ -22,7 +22,7 @@ import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -125,7 +125,7 @@ def rounding(architecture: Any, task: Task) -> list[dict[str, Any]]:
 
 
 def table(found: list[dict[str, str]]) -> None:
-    """Points below the float network, mean and deviation over networks that learned something, and seconds of CPU."""
+    """Points below the float network over networks that learned something, and seconds of CPU."""
     for data, part in dict.fromkeys((row["data"], row["part"]) for row in found):
         here = [row for row in found if (row["data"], row["part"]) == (data, part)]
         whole = {row["number"]: float(row["valid"]) for row in here if row["way"] == "float" and row["valid"]}
@@ -137,10 +137,13 @@ def table(found: list[dict[str, str]]) -> None:
             valid = [100 * (whole[r["number"]] - float(r["valid"] or 0)) for r in mine]
             lost = [100 * (test[r["number"]] - float(r["test"] or 0)) for r in mine]
             seconds = fmean(float(r["cpu_seconds"]) for r in mine)
-            print(
-                f"  {way:18s} valid {fmean(valid):6.2f} +- {stdev(valid):5.2f}   test {fmean(lost):6.2f} +- "
-                f"{stdev(lost):5.2f}   {seconds:6.2f} s"
-            )
+            print(f"  {way:18s} valid {spread(valid)}   test {spread(lost)}   {seconds:6.2f} s")
+
+
+def spread(points: list[float]) -> str:
+    """Mean, deviation and median."""
+    deviation = stdev(points) if len(points) > 1 else 0.0
+    return f"{fmean(points):6.2f} +- {deviation:5.2f}, median {median(points):5.2f}"
 
 
 if __name__ == "__main__":
