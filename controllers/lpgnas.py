@@ -35,7 +35,7 @@ class LPGNAS(OneShot):
     format is weighed by a softmax with annealed Gumbel noise; weights learn on the training items and probabilities on
     the validation items, in turn; the loss of the latter is that of the task plus ``beta`` times the expected bits of
     the weights plus ``gamma`` times those of what passes between layers. The study trains what is derived anew, with
-    its formats in place.
+    its formats in place, or, with ``quantisation post``, without them and rounds it then, which is faster.
 
     Here several prices of a bit share the weights of one supernet, each with probabilities of its own, so that one
     training gives a front; bits count by their logarithm, so that a price means the same for small and for large
@@ -83,6 +83,7 @@ class LPGNAS(OneShot):
         common: dict[str, Any] = {"epochs": epochs, "path": path, "derived": derived, "lr": lr, "step": step}
         super().__init__(problem, betas=betas, gamma=gamma, **common)
         self._finished: list[Trial] = []
+        self._likely: list[float] = []
         self._known = set[Any]()
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -116,8 +117,9 @@ class LPGNAS(OneShot):
 
         cheapest = min(range(len(self._schedule.betas)), key=self._schedule.betas.__getitem__)
         probabilities, knobs = self._probabilities[cheapest], self.training.net.knobs
-        likely = [likelihood(probabilities, knobs, self.space.knobs(t.architecture)) for t in self._finished]
-        return not kendalltau(likely, [first(t) for t in self._finished]).statistic <= 0
+        for trial in self._finished[len(self._likely) :]:
+            self._likely.append(likelihood(probabilities, knobs, self.space.knobs(trial.architecture)))
+        return not kendalltau(self._likely, [first(t) for t in self._finished]).statistic <= 0
 
     def _child(self, parent: Any, number: int, trusted: bool, rng: random.Random) -> Any:
         """One near the parent, of the kind whose turn it is; None where that is forbidden.
