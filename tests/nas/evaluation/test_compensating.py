@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -43,6 +43,7 @@ def of_format(weight: Tensor, format: str, x: Tensor | None) -> Tensor:
 
 
 @pytest.mark.parametrize("format", FORMATS)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 10_000))
 def test_rounding_again_changes_nothing(format: str, seed: int) -> None:
     """What is packed are these values, in a network and in a file."""
@@ -74,6 +75,7 @@ def test_an_error_is_handed_to_what_is_the_same() -> None:
     assert apart.tolist() == [[0, 0]]
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from(FORMATS))
 def test_without_correlation_each_is_rounded_by_itself(seed: int, format: str) -> None:
     _, weight = world(seed)
@@ -125,7 +127,7 @@ def test_networks_say_more_of_what_they_said(bits: str, monkeypatch: pytest.Monk
     """Of all spaces and kinds of tasks, on the mean, with untrained weights."""
     errors: Mapping[bool, list[float]] = {True: [], False: []}
     for name in FLOAT:
-        for task in KINDS.values():
+        for task in (task for kind, task in KINDS.items() if "carrying" not in kind):
             space = find(name).for_task(task)
             a = space.sample(random.Random(3))
             torch.manual_seed(0)

@@ -114,7 +114,7 @@ def test_the_same_formats_for_each_layer_are_those_of_all(name: str, kind: str) 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return search(space="design", trials=4, runs=tmp_path_factory.mktemp("runs"))
+    return search(space="agnn", trials=3, epochs=20, runs=tmp_path_factory.mktemp("runs"))
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.05, 1.0])
@@ -146,7 +146,8 @@ def test_no_layer_could_have_had_fewer(trained: Result) -> None:
 
 
 def with_layer(what: tuple[Any, Any, Any, Any], each: list[dict[str, str]], layer: int, weights: str) -> Rounded:
-    return rounded(*what, [*each[:layer], each[layer] | {"weights": weights}, *each[layer + 1 :]])
+    changed = [*each[:layer], each[layer] | {"weights": weights}, *each[layer + 1 :]]
+    return rounded(*what, changed, ("valid",))
 
 
 def named_of(formats: Any) -> dict[str, str]:
