@@ -1,10 +1,11 @@
 """How often each format was chosen for each component of a block, over the fronts of all data sets.
 
-    python experiments/lpgnas/chosen_formats.py [--method lpgnas]
+    python experiments/lpgnas/chosen_formats.py [--method lpgnas] [--seeds 1,2]
 
-Reads fronts.csv; writes chosen_formats.csv and a plot of one method, chosen_formats.svg. Of each front those networks
+Reads fronts.csv, of which some seeds of the search (networks of seed 0 were trained with few bits, those of 1 and 2 with
+all and rounded then); writes chosen_formats.csv and a plot of one method, chosen_formats.svg. Of each front those networks
 count whose validation accuracy is within ``near`` (settings.toml) of its best, since the smallest ones of a front may
-have given up the task. Each data set counts as much as another. Where the coefficients of a block are constant it has
+have given up the task. Each search counts as much as another. Where the coefficients of a block are constant it has
 no format of attention. ``declared`` is the share that a choice at random would have.
 
 The claim to examine is that of Zhao et al. (arXiv 2009.09232): weights of four and activations of eight bits are where
@@ -55,12 +56,18 @@ class Share(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", default="lpgnas", help="the one to draw")
-    drawn = parser.parse_args().method
-    fronts = rows(HERE / "fronts.csv")
+    parser.add_argument("--seeds", default="1,2", help="of the searches")
+    given = parser.parse_args()
+    drawn = given.method
+    fronts = [row for row in rows(HERE / "fronts.csv") if row["seed"] in given.seeds.split(",")]
     TABLE.unlink(missing_ok=True)
     found = [share for method in dict.fromkeys(r["method"] for r in fronts) for share in shares(method, fronts)]
     for share in found:
-        row = share._asdict() | {"share": f"{share.share:.3f}", "declared": f"{share.declared:.3f}"}
+        row = (
+            {"seeds": given.seeds}
+            | share._asdict()
+            | {"share": f"{share.share:.3f}", "declared": f"{share.declared:.3f}"}
+        )
         append(TABLE, row | origin())
     PLOT.write_text(plot([share for share in found if share.method == drawn]))
     for component in OPTIONS:
@@ -71,20 +78,21 @@ def main() -> None:
 
 def shares(method: str, fronts: list[dict[str, str]]) -> Iterator[Share]:
     """Of one method; none if its networks have no formats."""
-    counted = {data: list(networks(data, method, fronts)) for data in dict.fromkeys(r["data"] for r in fronts)}
+    searches = dict.fromkeys((r["data"], r["seed"]) for r in fronts)
+    counted = {search: list(networks(search, method, fronts)) for search in searches}
     for component, options in OPTIONS.items():
         for block in BLOCKS:
-            counts = {data: Counter(formats(each, component, block)) for data, each in counted.items()}
-            counts = {data: count for data, count in counts.items() if count}
+            every = {search: Counter(formats(each, component, block)) for search, each in counted.items()}
+            counts = {search: count for search, count in every.items() if count}
             for option in options if counts else ():
                 mean = fmean(count[option] / count.total() for count in counts.values())
                 total = sum(count[option] for count in counts.values())
-                yield Share(method, component, block, option, len(counts), total, mean)
+                yield Share(method, component, block, option, len({data for data, _ in counts}), total, mean)
 
 
-def networks(data: str, method: str, fronts: list[dict[str, str]]) -> Iterator[dict[str, str]]:
+def networks(search: tuple[str, str], method: str, fronts: list[dict[str, str]]) -> Iterator[dict[str, str]]:
     """The knobs of the accurate ones of a front."""
-    front = [r for r in fronts if (r["data"], r["method"]) == (data, method)]
+    front = [r for r in fronts if ((r["data"], r["seed"]), r["method"]) == (search, method)]
     best = max((float(r["valid"]) for r in front), default=0.0)
     for row in front:
         if float(row["valid"]) >= best - NEAR:
