@@ -2,11 +2,11 @@
 
     python experiments/lpgnas/chosen_formats.py [--method lpgnas] [--seeds 1,2]
 
-Reads fronts.csv, of which some seeds of the search (networks of seed 0 were trained with few bits, those of 1 and 2 with
-all and rounded then); writes chosen_formats.csv and a plot of one method, chosen_formats.svg. Of each front those networks
-count whose validation accuracy is within ``near`` (settings.toml) of its best, since the smallest ones of a front may
-have given up the task. Each search counts as much as another. Where the coefficients of a block are constant it has
-no format of attention. ``declared`` is the share that a choice at random would have.
+Reads fronts.csv, of which some seeds of the search (networks of seed 0 were trained with few bits, those of 1 and 2
+with all and rounded then); writes chosen_formats.csv and a plot of one method, chosen_formats.svg. Of each front those
+networks count whose validation accuracy is within ``near`` (settings.toml) of its best, since the smallest ones of a
+front may have given up the task. Each search counts as much as another. Where the coefficients of a block are constant
+it has no format of attention. ``declared`` is the share that a choice at random would have.
 
 The claim to examine is that of Zhao et al. (arXiv 2009.09232): weights of four and activations of eight bits are where
 quantisation of a finished network comes to its limits.
