@@ -125,8 +125,8 @@ def formats_of(bits: str) -> dict[str, str]:
     weights, passing = (int(b) if b else None for b in found.groups()) if found else (0, None)
     if weights is None or not 1 <= weights <= 16 or not (passing is None or 2 <= passing <= 16):
         raise BadInput(
-            "bits are those of weights, 1 to 16, and of what passes between layers, 2 to 16: W8A8, W4A8, or W4; "
-            f"or auto; got {bits!r}"
+            "bits are auto, or those of weights, 1 to 16, and of what passes between layers, 2 to 16: W8A8, W4A8, or "
+            f"W4; got {bits!r}"
         )
     named = {"weights": FEWEST.get(weights, f"int{weights}")}
     others = {"activations": "affine", "messages": "int", "attention": "affine"}

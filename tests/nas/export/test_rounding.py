@@ -79,7 +79,7 @@ def test_what_the_bits_stand_for() -> None:
 
 @pytest.mark.parametrize("bits", ["4", "W0", "W17", "W4A1", "W4A17", "A8", "int4", "", None, 4])
 def test_bits_that_mean_nothing(bits: object) -> None:
-    with pytest.raises(BadInput, match=r"bits are those of weights, 1 to 16, .*W8A8, W4A8, or W4; or auto; got "):
+    with pytest.raises(BadInput, match=r"bits are auto, or those of weights, 1 to 16, .*W8A8, W4A8, or W4; got "):
         formats_of(bits)  # type: ignore[arg-type]
 
 
