@@ -236,6 +236,8 @@ def _learning(view: View) -> str:
         text += "." if view.settings.fidelity == "full" else ", and keeps no weights."
     if len(curved) > charts.CURVES:
         text += f" Of {len(curved):,} curves some of each rank are drawn."
+    if view.settings.quantisation == "post":
+        text += " Networks were trained with all bits, which the curves show, and rounded then, which all else shows."
     return f"<div class='two'>{charts.learning(view)}<p>{text}</p></div>"
 
 

@@ -59,3 +59,15 @@ def test_an_export_in_fewer_bits(nas: Callable[..., Any], tmp_path: Path) -> Non
     wrong = nas("export", "plain", "--bits", "4", "--to", tmp_path / "none", *runs)
     assert wrong.code != 0
     assert "W8A8, W4A8, or W4; got '4'" in wrong.err
+
+
+def test_a_search_that_rounds_after_training(nas: Callable[..., Any], tmp_path: Path) -> None:
+    runs = ["--runs", tmp_path / "all"]
+    space = ["--space", "lpgnas", "--data", "digits", "--controller", "random", "--device", "cpu"]
+    done = nas("search", *space, "--quantisation", "post", "--trials", 2, "--epochs", 3, "--name", "post", *runs)
+    assert done.code == 0
+    said = "Networks were trained with all bits, which the curves show, and rounded then"
+    assert said in (tmp_path / "all" / "post" / "report.html").read_text()
+    (trial, *_) = nas("show", "post", "--json", *runs).json["top"]
+    assert nas("export", "post", "--to", tmp_path / "out", *runs).code == 0
+    assert (tmp_path / "out" / "weights.safetensors").stat().st_size == trial["metrics"]["bytes"]
