@@ -55,6 +55,13 @@ class Compensating:
             self._known[name, format] = self._rounded(name, weight, format)
         return self._known[name, format]
 
+    @property
+    def bytes(self) -> int:
+        """Held for this network alone: rounded weights and what its maps read, but for the features of the graph."""
+        shared = {id(inputs) for inputs in _features.values()}
+        own = [inputs.squares for inputs in self._read.values() if id(inputs) not in shared]
+        return sum(tensor.numel() * tensor.element_size() for tensor in (*self._known.values(), *own, *own))
+
     def _rounded(self, name: str, weight: Tensor, format: str) -> Tensor:
         kind, bits, by_row, learned = described(format)
         if kind not in ("int", "ternary", "binary") or learned:

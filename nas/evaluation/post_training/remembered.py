@@ -15,7 +15,7 @@ from nas.metrics import resolve_metric
 from nas.searchspace.task import Task
 
 MOST = 256 * 2**20
-"""Bytes of the weights that are kept, the last ones."""
+"""Bytes that are kept, of the last networks: their weights, also rounded, and what rounds them."""
 
 
 @dataclass(frozen=True)
@@ -77,4 +77,5 @@ def _would_stop(job: Job, task: Task, trained: Trained) -> bool:
 
 
 def _size(whole: Whole) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in whole.trained.state.values())
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in whole.trained.state.values())
+    return weights + whole.compensating.bytes

@@ -113,6 +113,21 @@ def test_what_a_map_reads_is_that_of_all_training_items() -> None:
     assert model.training
 
 
+def test_it_knows_how_much_it_holds() -> None:
+    """Each format that was asked for, and what the second layer reads twice: its squares, and a factor of them."""
+    task = next(t for t in KINDS.values() if t.level == "node")
+    model = module(find("agnn").for_task(task).sample(random.Random(0)), task)
+    compensating = Compensating(model, task)
+    before = compensating.bytes
+    name, weight = next((n, p.detach()) for n, p in model.named_parameters() if n.endswith("weight") and p.dim() == 2)
+    for count, format in enumerate(("binary", "int4"), 1):
+        compensating.rounded(name, weight, format)
+        compensating.rounded(name, weight, format)
+        assert compensating.bytes == before + count * 4 * weight.numel()
+    inside = [i.squares.numel() for n, i in read(model, task).items() if i.squares.size(0) != task.features]
+    assert before == 2 * 4 * sum(inside) > 0
+
+
 def test_very_wide_maps_are_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     task = next(t for t in KINDS.values() if t.level == "node")
     model = module(find("agnn").for_task(task).sample(random.Random(0)), task)
