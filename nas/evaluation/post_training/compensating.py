@@ -7,7 +7,7 @@ weights of those that are left take over as much of each error as they can.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from functools import cached_property
 
 import torch
@@ -149,7 +149,7 @@ class Inputs:
         return found
 
 
-_features = WeakTensorKeyDictionary()
+_features: MutableMapping[Tensor, Inputs] = WeakTensorKeyDictionary()
 """Of the features of a graph, which the first layers of all networks read."""
 
 
