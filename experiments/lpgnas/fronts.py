@@ -105,6 +105,7 @@ class Experiment:
         self.of: dict[str, Any] = {"data": data, "method": part, "seed": seed}
         on_data = dict(SETTINGS["data"][data])
         final_seeds = on_data.pop("final_seeds", SETTINGS["final_seeds"])
+        self.final_seconds = on_data.pop("final_trial_seconds", None)
         self.seeds = range(100, 100 + (SETTINGS["final_seeds_again"] if seed else final_seeds))
         self.search = SETTINGS["search"] | {"data": data, "seed": seed} | on_data | SETTINGS["parts"][part]
         self.search |= {"device": device} | SETTINGS["on"].get(device, {})
@@ -113,7 +114,7 @@ class Experiment:
         name = "-".join(["lpgnas", self.of["data"], self.part, *([str(self.of["seed"])] if self.of["seed"] else [])])
         self.result, self.seconds = searched(self.search, name, self.runs)
         self.folder = self.result.path / "training"
-        settings = replace(self.result.plan.settings, trial_seconds=None)
+        settings = replace(self.result.plan.settings, trial_seconds=self.final_seconds)
         self.plan: Plan = replace(self.result.plan, settings=settings)
         self.task: Task = prepared(self.plan)
         self.several = len(self.plan.objectives) > 1

@@ -1,13 +1,15 @@
-"""Rounding after training: against training with few bits, and against rounding each weight by itself.
+"""Rounding after training: against training with few bits, against rounding each weight by itself, and its ranges.
 
-    python experiments/lpgnas/post_training.py [--data cora,citeseer,...] [--table FILE]
+    python experiments/lpgnas/post_training.py [ways rounding ranges] [--data cora,citeseer,...] [--table FILE]
 
-Needs the data (NAS_DATA or a download). Two comparisons, each on random architectures that are the same for all data:
+Needs the data (NAS_DATA or a download). Three comparisons, each on random architectures that are the same for all data:
 
 - ``ways``, of the space lpgnas: the same network trained with its formats (aware), and trained without them and rounded
   to them (post), with the seconds of CPU of each, one after the other in one process;
 - ``rounding``, of the space agnn: a trained float network rounded to W1A8 to W4A8 with errors that make up for each
-  other (compensated), as ``nas export --bits`` does, and each weight by itself (alone).
+  other (compensated), as ``nas export --bits`` does, and each weight by itself (alone);
+- ``ranges``, of the space agnn: the same rounded to W8A6, W8A4 and W4A4 with the ranges of what passes between layers
+  chosen by error and loss, as ``nas export --bits`` does, and the whole ranges.
 
 post_training.csv has a row for each network and way; the table that is printed has means over the networks that float
 training brings to at least half of the best one's validation accuracy. Interrupted, it goes on where it was.
@@ -38,10 +40,12 @@ from nas.data import load
 from nas.evaluation.engine.prepare import prepare
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.job import Job
+from nas.evaluation.post_training import ranges as finding
 from nas.evaluation.post_training.compensating import Compensating
 from nas.export.rounding import compensated, formats_of, rounded
 from nas.searchspace.encodings import text
 from nas.searchspace.source import source
+from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import find
 from nas.searchspace.task import Task
 from nas.settings import Settings
@@ -66,12 +70,13 @@ class Alone(Compensating):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=",".join(SETTINGS["data"]))
+    parser.add_argument("parts", nargs="*", metavar="part", default=list(PARTS))
+    parser.add_argument("--data", help="[default: those of settings.toml]")
     parser.add_argument("--table", type=Path, default=HERE / "post_training.csv")
     given = parser.parse_args()
-    for data in given.data.split(","):
-        task = prepare(load(data))
-        for part, run in {"ways": ways, "rounding": rounding}.items():
+    for part in given.parts:
+        for data in given.data.split(",") if given.data else SETTINGS["data"][part]:
+            task, run = prepare(load(data)), PARTS[part]
             done = {int(r["number"]) for r in rows(given.table) if (r["data"], r["part"]) == (data, part)}
             space = find(SETTINGS["space"][part]).for_task(task)
             for number, architecture in enumerate(sampled(space, SETTINGS["architectures"], SETTINGS["seed"])):
@@ -109,19 +114,46 @@ def ways(architecture: Any, task: Task) -> list[dict[str, Any]]:
 
 
 def rounding(architecture: Any, task: Task) -> list[dict[str, Any]]:
-    with TemporaryDirectory() as folder:
-        file = f"{folder}/weights"
-        made = [{"way": "float", **trained(architecture, task, source(architecture, task), weights=file)}]
-        state = load_file(file)
+    whole, state = in_float(architecture, task)
     together: Any = compensated(architecture, task, state)
-    space = find(SETTINGS["space"]["rounding"]).for_task(task)
-    for bits in SETTINGS["bits"]:
-        for way, of in (("compensated", together), ("alone", Alone())):
-            begin = time.process_time()
-            low = rounded(architecture, space, task, state, formats_of(bits), compensating=of)
-            spent = {"cpu_seconds": round(time.process_time() - begin, 3)}
-            made.append({"way": f"{bits} {way}", **numbers(low.metrics, task), **spent})
+    return [
+        whole,
+        *(
+            {"way": f"{bits} {way}", **in_bits(bits, architecture, task, state, of)}
+            for bits in SETTINGS["bits"]["rounding"]
+            for way, of in (("compensated", together), ("alone", Alone()))
+        ),
+    ]
+
+
+def ranges(architecture: Any, task: Task) -> list[dict[str, Any]]:
+    whole, state = in_float(architecture, task)
+    if not state:
+        return [whole]
+    together, made, few = compensated(architecture, task, state), [whole], finding.FEW
+    for bits in SETTINGS["bits"]["ranges"]:
+        for way, below in (("chosen", few), ("whole", 0)):
+            finding.FEW = below
+            made.append({"way": f"{bits} {way}", **in_bits(bits, architecture, task, state, together)})
+    finding.FEW = few
     return made
+
+
+PARTS = {"ways": ways, "rounding": rounding, "ranges": ranges}
+
+
+def in_float(architecture: Any, task: Task) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The row of a training with all bits, and its weights; none where it failed."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "weights"
+        row = {"way": "float", **trained(architecture, task, source(architecture, task), weights=str(file))}
+        return row, load_file(file) if file.exists() else {}
+
+
+def in_bits(bits: str, architecture: Any, task: Task, state: Mapping[str, Tensor], of: Compensating) -> dict[str, Any]:
+    begin = time.process_time()
+    low = rounded(architecture, Space(type(architecture)), task, state, formats_of(bits), compensating=of)
+    return numbers(low.metrics, task) | {"cpu_seconds": round(time.process_time() - begin, 3)}
 
 
 def table(found: list[dict[str, str]]) -> None:

@@ -5,7 +5,7 @@
 
 Needs the data (NAS_DATA or a download). Interrupted, it goes on where it was. The architectures of a space are the same
 for all data sets as far as they are different networks there; each is trained with the space's own recipe, once for
-each seed.
+each seed, and cooled down where a data set has ``trial_seconds``.
 ``cpu_seconds`` is the processor time of the training, set-up included; none where a GPU trained.
 """
 
@@ -66,7 +66,9 @@ def trained(
 ) -> dict[str, Any]:
     begin = time.process_time()
     recipe = recipe_of(architecture, task, Settings())
-    outcome = evaluate(Job(source(architecture, task), recipe, seed, (task.metric,), device=device), task)
+    limit = SETTINGS["trial_seconds"].get(data)
+    job = Job(source(architecture, task), recipe, seed, (task.metric,), device, seconds=limit)
+    outcome = evaluate(job, task)
     cpu, measured = time.process_time() - begin, outcome.metrics
     valid = measured.get(f"valid_{task.metric}")
     print(f"{space} {data} {number} seed {seed}: {cpu:.1f} s {valid} {outcome.reason or ''}", flush=True)

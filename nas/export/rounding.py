@@ -61,7 +61,7 @@ def rounded(
     """The trained network in so many bits.
 
     The weights of linear maps are rounded so that their errors make up for each other, see :class:`Compensating`. The
-    ranges of what passes between layers are found in one pass over the training split, in inference mode.
+    ranges of what passes between layers are found with the training split, in inference mode.
 
     Args:
         task: on any device, prepared or not.

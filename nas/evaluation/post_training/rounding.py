@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from nas.evaluation.engine.lowering import lowered
 from nas.evaluation.post_training.compensating import Compensating
-from nas.evaluation.train import predict
+from nas.evaluation.post_training.ranges import find_ranges
 from nas.searchspace.layers.known import is_ours
-from nas.searchspace.layers.quantised import Quantised, Quantiser
+from nas.searchspace.layers.quantised import Quantised
 from nas.searchspace.task import Task
 
 
 def round_to(model: torch.nn.Module, state: Mapping[str, Tensor], task: Task, compensating: Compensating) -> None:
     """Give a network with few bits the weights of the same one that has none, which was trained.
 
-    The ranges of what passes between layers are found in one pass over the training split, in inference mode.
+    The ranges of what passes between layers are found with the training split, in inference mode.
 
     Args:
         model: on the device of the task; it is left in inference mode.
@@ -28,18 +27,8 @@ def round_to(model: torch.nn.Module, state: Mapping[str, Tensor], task: Task, co
         compensating: of the trained network.
     """
     model.load_state_dict(_deeper(model, state, compensating))
-    model.eval()
-    quantisers: list[Any] = [layer for layer in model.modules() if is_ours(type(layer)) is Quantiser]
-    protected = [quantiser.protect for quantiser in quantisers]
-    for quantiser in quantisers:
-        quantiser.train()
-        quantiser.protect = 0.0
-    with lowered(model, 0), torch.no_grad():
-        for batch in task.train:
-            predict(model, task, batch)
-    for quantiser, protect in zip(quantisers, protected, strict=True):
-        quantiser.protect = protect
-    model.eval()
+    with lowered(model, 0):
+        find_ranges(model, task)
 
 
 def _deeper(model: torch.nn.Module, state: Mapping[str, Tensor], compensating: Compensating) -> dict[str, Tensor]:
