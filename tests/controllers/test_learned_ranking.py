@@ -120,7 +120,7 @@ def test_trials_here_count_more_than_trainings_elsewhere() -> None:
             begun(elsewhere(lambda a: -solved(a)), solved, trials).worth(pool, [{}] * len(pool)),
             [solved(a) for a in pool],
         )
-        for trials in (0, 20, 80)
+        for trials in (0, 20, 60)
     ]
     assert found[0] < -0.4
     assert found == sorted(found)

@@ -98,7 +98,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("which", ["Conditional", "Tiny", "Cell"])
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str, which: str, size: int, kind: str) -> None:
-    space, batches, splits = space_for(name, which), 12, (1, 5, 7)
+    space, batches, splits = space_for(name, which), 9, (1, 6)
     if name in (*MODELLED, "darts", "lpgnas"):  # each of the searches begins with a training of its own
         size, batches, splits = 1, 6, (5,)
     whole = search(make(name, space, kind, 1), [], batches, size)

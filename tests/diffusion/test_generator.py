@@ -89,8 +89,8 @@ def test_training_tells_of_its_loss_which_falls() -> None:
     assert told[-1][2] < told[0][2]
 
 
-def test_mistakes_are_categories_that_a_row_may_have_and_made_where_little_is_open() -> None:
-    made = generator(Space(Ends), steps=100, preset=SMALL)
+def test_mistakes_are_categories_that_a_row_may_have_and_made_where_little_is_open(learned: Generator) -> None:
+    made = learned
     assert PRESETS["published"].schedule.mistaken == 0
     categories = made.rows.encode([made.rows.space.sample(random.Random(i)) for i in range(2000)])
     frame = Frame(made.prior, made.rows.attends)
