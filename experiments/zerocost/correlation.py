@@ -47,6 +47,7 @@ from nas.metrics import METRICS
 from nas.ranking.statistics import hit_rate, interval, kendall, spearman
 from nas.searchspace.encodings import one_hot
 from nas.searchspace.source import source
+from nas.searchspace.space import Space
 from nas.searchspace.spaces.registry import find
 from nas.settings import Settings
 from nas.study.jobs import recipe_of
@@ -100,9 +101,10 @@ def truth(space: str, data: str) -> dict[int, dict[str, Any]]:
     for row in rows(TRAINED):
         if (row["space"], row["data"]) == (space, data):
             trainings.setdefault(int(row["number"]), []).append(row)
+    bound = find(space).for_task(load(data))  # of graphs it has a readout too
     return {
         number: {
-            "architecture": find(space).from_json(json.loads(of[0]["architecture"])),
+            "architecture": bound.from_json(json.loads(of[0]["architecture"])),
             "valid": _mean([float(row["valid"]) for row in of]),
             "test": _mean([float(row["test"]) for row in of]),
             "cpu": _mean([float(row["cpu_seconds"]) for row in of if row["cpu_seconds"]]),  # a GPU's are not known
@@ -161,6 +163,7 @@ def summarise() -> None:
         values = {name: np.array([of[n][0] for n in numbers]) for name, of in by_proxy.items()}
         seconds = {name: float(np.mean([of[n][1] for n in numbers])) for name, of in by_proxy.items()}
         architectures = [known[n]["architecture"] for n in numbers]
+        bound = find(space) if space == "nasbench-graph" else find(space).for_task(load(data))
         for name, summed in COMBINED.items():
             if not {p.lstrip("-") for p in summed} <= values.keys():
                 continue
@@ -170,7 +173,7 @@ def summarise() -> None:
             ]
             values[name], seconds[name] = np.sum(ranks, axis=0), sum(seconds[p.lstrip("-")] for p in summed)
         for name, parts in {"learned": [n for n in by_proxy if n != SHORT], "learned + short": list(by_proxy)}.items():
-            values[name] = _learned(space, architectures, [values[p] for p in parts], valid)
+            values[name] = _learned(bound, architectures, [values[p] for p in parts], valid)
             seconds[name] = sum(seconds[p] for p in parts)
         values["validation quality"], seconds["validation quality"] = valid, float(cost)
         about: dict[str, Any] = {"space": space, "data": data, "architectures": len(numbers)}
@@ -212,9 +215,9 @@ def _row(of: np.ndarray[Any, Any], valid: np.ndarray[Any, Any], test: np.ndarray
 
 
 def _learned(
-    space: str, architectures: list[Any], proxies: list[Any], valid: np.ndarray[Any, Any]
+    space: Space[Any], architectures: list[Any], proxies: list[Any], valid: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
-    encoded = np.stack([one_hot(find(space), a) for a in architectures])
+    encoded = np.stack([one_hot(space, a) for a in architectures])
     finite = [np.where(np.isfinite(p), p, np.min(p[np.isfinite(p)], initial=0.0) - 1) for p in proxies]
     features = np.column_stack([encoded, *map(rankdata, finite)])
     forest = RandomForestRegressor(200, min_samples_leaf=2, max_features=1 / 3, random_state=0)

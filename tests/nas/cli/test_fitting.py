@@ -8,7 +8,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -188,13 +188,23 @@ def test_predictions_on_a_folder_have_its_ids_and_names(nas: Command, parts: Pat
     assert [row[0] for row in rows(nas("predict", parts / "nodes", "--data", new).out)[1:]] == ["a", "b", "c"]
 
 
-def program(folder: Path, *arguments: Any) -> str:
-    """What predict.py of an export prints, where this package cannot be imported."""
-    script = str(folder / "predict.py")
-    code = f"import runpy\nsys.argv = [{script!r}, *sys.argv[1:]]\nrunpy.run_path({script!r}, run_name='__main__')\n"
-    done = alone(code, *arguments)
+def programs(calls: Sequence[tuple[Path, Sequence[Any]]]) -> list[str]:
+    """What predict.py of each export prints, where this package cannot be imported: in one process, which is the
+    slow thing about them."""
+    scripts = [[str(folder / "predict.py"), *map(str, arguments)] for folder, arguments in calls]
+    code = f"""
+import contextlib, io, json, runpy
+printed = []
+for sys.argv in {scripts!r}:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    printed.append(out.getvalue())
+print(json.dumps(printed))
+"""
+    done = alone(code)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    found: list[str] = json.loads(done.stdout)
+    return found
 
 
 def test_the_program_of_the_export_prints_the_same(nas: Command, parts: Path, club: Path, tmp_path: Path) -> None:
@@ -203,15 +213,15 @@ def test_the_program_of_the_export_prints_the_same(nas: Command, parts: Path, cl
     torch.save(own, tmp_path / "own.pt")
     pairs = tmp_path / "pairs.csv"
     pairs.write_text("source,target\n0,1\n3,40\n")
-    for given in (
-        (parts / "nodes", tmp_path / "own.pt", []),
-        (parts / "links", tmp_path / "own.pt", ["--pairs", pairs]),
-        (parts / "graphs", parts / "many.pt", []),
-    ):
-        folder, data, more = given
+    calls: list[tuple[Path, Sequence[Any]]] = [
+        (parts / "nodes", [tmp_path / "own.pt"]),
+        (parts / "links", [tmp_path / "own.pt", "--pairs", pairs]),
+        (parts / "graphs", [parts / "many.pt"]),
+    ]
+    for (folder, (data, *more)), printed in zip(calls, programs(calls), strict=True):
         done = nas("predict", folder, "--data", data, *more)
         assert done.code == 0, done.err
-        assert done.out.replace("\r\n", "\n") == program(folder, data, *more).replace("\r\n", "\n")
+        assert done.out.replace("\r\n", "\n") == printed.replace("\r\n", "\n")
 
 
 def test_links_by_ids(nas: Command, parts: Path, club: Path, tmp_path: Path) -> None:
