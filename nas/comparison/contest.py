@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -141,17 +141,17 @@ class Contest:
                 yield _named(self.plans[data], entry, seed, self.trials, self.folder.path)
 
     def _in_processes(self, left: Sequence[tuple[Entry, str, int]]) -> Iterator[Found]:
-        from multiprocessing import get_context
-
         from pebble import ProcessExpired, ProcessPool
+
+        from nas.evaluation.processes import context, environment
 
         workers = min(self.workers, len(left))
         threads = 1 if self.settings.table is not None else max(1, (os.cpu_count() or 1) // workers)
         pool = ProcessPool(
             max_workers=workers,
             initializer=_start_worker,
-            initargs=(self.settings, threads),
-            context=get_context("spawn"),
+            initargs=(self.settings, threads, environment()),
+            context=context(self.plans[left[0][1]].device),
         )
         try:
             with held_back():
@@ -183,10 +183,14 @@ _worker: dict[str, Settings] = {}
 _plans: dict[str, Plan] = {}
 
 
-def _start_worker(settings: Settings, threads: int) -> None:
+def _start_worker(settings: Settings, threads: int, variables: Mapping[str, str]) -> None:
     ignore()
     import torch
     from threadpoolctl import threadpool_limits
+
+    from nas.evaluation.processes import adopt
+
+    adopt(variables)
 
     torch.set_num_threads(threads)
     threadpool_limits(threads)  # until the process ends

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import torch
-import torch.multiprocessing
 
 from nas.evaluation.devices import resolve, spread
 from nas.evaluation.engine.memory import keep_freed_memory
@@ -20,6 +19,7 @@ from nas.evaluation.engine.prepare import complete, prepare, without_preparation
 from nas.evaluation.evaluate import State, evaluate, write_weights
 from nas.evaluation.interrupts import held_back, ignore
 from nas.evaluation.job import Job, Outcome
+from nas.evaluation.processes import adopt, context, environment
 from nas.searchspace.task import Task
 
 GRACE = 30.0
@@ -104,8 +104,8 @@ class LocalProcesses:
         self._pool = ProcessPool(
             max_workers=self.slots,
             initializer=start_worker,
-            initargs=self._arguments,
-            context=torch.multiprocessing.get_context("spawn"),
+            initargs=(*self._arguments, environment()),
+            context=context(self._devices[0]),
         )
         return self
 
@@ -149,9 +149,11 @@ def _hand_over(done: Future[Outcome], outer: Future[Outcome], job: Job) -> None:
 _worker: dict[str, Any] = {}
 
 
-def start_worker(task: Task, threads: int, space: str) -> None:
-    """Make this process one that does jobs on a prepared task."""
+def start_worker(task: Task, threads: int, space: str, variables: Mapping[str, str] | None = None) -> None:
+    """Make this process one that does jobs on a prepared task, with the driver's variables of the environment."""
     ignore()
+    if variables is not None:
+        adopt(variables)
     torch.set_num_threads(threads)
     keep_freed_memory()
     if ":" in space:  # operators of the user's own that are imported by name live in the space's file
