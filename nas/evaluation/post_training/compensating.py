@@ -8,14 +8,14 @@ weights of those that are left take over as much of each error as they can.
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 import torch_geometric
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from nas.evaluation.train import predict
+from nas.evaluation.post_training.hearing import hear
 from nas.searchspace.layers.quantised import SMALLEST, described
 from nas.searchspace.task import Task
 
@@ -160,28 +160,20 @@ def read(model: torch.nn.Module, task: Task) -> Mapping[str, Inputs]:
     features = task.train[0].x if isinstance(task.train, tuple) and len(task.train) == 1 else None
     linear = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | torch_geometric.nn.Linear)}
 
-    def listen(name: str) -> object:
-        def heard(_: torch.nn.Module, given: tuple[Tensor, ...]) -> None:
-            x = given[0].detach()
-            if features is None or x.data_ptr() != features.data_ptr() or x.shape != features.shape:
-                found[name] = found.get(name, torch.zeros(())) + products(x)
-                return
-            if features not in _features:
-                _features[features] = Inputs(products(x))
-            known[name] = _features[features]
+    def heard(name: str, given: Tensor) -> None:
+        x = given.detach()
+        if features is None or x.data_ptr() != features.data_ptr() or x.shape != features.shape:
+            found[name] = found.get(name, torch.zeros(())) + products(x)
+            return
+        if features not in _features:
+            _features[features] = Inputs(products(x))
+        known[name] = _features[features]
 
-        return linear[name].register_forward_pre_hook(heard)
-
-    hooks = [listen(name) for name in linear if linear[name].weight.size(1) <= WIDEST]
     training = model.training
     model.eval()
     try:
-        with torch.no_grad():
-            for batch in task.train:
-                predict(model, task, batch)
+        hear(model, task, {m: partial(heard, n) for n, m in linear.items() if m.weight.size(1) <= WIDEST})
     finally:
-        for hook in hooks:
-            hook.remove()  # type: ignore[attr-defined]
         model.train(training)
     return known | {name: Inputs(squares) for name, squares in found.items() if squares.isfinite().all()}
 

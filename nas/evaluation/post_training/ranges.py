@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nas.evaluation.engine.features import SparseFeatures
-from nas.evaluation.train import outputs, predict
+from nas.evaluation.post_training.hearing import hear
+from nas.evaluation.train import outputs
 from nas.metrics import loss
 from nas.searchspace.layers.known import is_ours
 from nas.searchspace.layers.quantised import Quantiser, grid, limits
@@ -102,20 +104,13 @@ def _seen(model: torch.nn.Module, task: Task, quantisers: Iterable[Any], limits_
     """The mean of the limits over the batches of the training split, each behind layers whose range is set already."""
     found: dict[Any, list[Tensor]] = {quantiser: [] for quantiser in quantisers}
 
-    def heard(quantiser: Any, given: tuple[Any, ...]) -> None:
-        x = given[0].values_stored if isinstance(given[0], SparseFeatures) else given[0]
+    def heard(quantiser: Any, given: Any) -> None:
+        x = given.values_stored if isinstance(given, SparseFeatures) else given
         found[quantiser].append(limits_of(quantiser, x))
         mean = torch.stack(found[quantiser]).mean(0)
         kept(quantiser).copy_(mean[1] / (2.0 ** (quantiser.bits - 1) - 1) if quantiser.learned else mean)
 
-    hooks = [quantiser.register_forward_pre_hook(heard) for quantiser in found]
-    try:
-        with torch.no_grad():
-            for batch in task.train:
-                predict(model, task, batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    hear(model, task, {quantiser: partial(heard, quantiser) for quantiser in found})
 
 
 def _loss(model: torch.nn.Module, task: Task) -> float:
