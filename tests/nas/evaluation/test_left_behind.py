@@ -66,6 +66,10 @@ def test_low_precision(precision):
     trained(graph(), space="lpgnas", precision=precision, trials=1)
 
 
+def test_rounding_after_training():
+    trained(graph(), space="lpgnas", quantisation="post", trials=2)
+
+
 @pytest.mark.parametrize("data", [graph(), pytest.param(graphs(), marks=pytest.mark.slow)], ids=["nodes", "graphs"])
 def test_supernets(data):
     trained(data, name="mixed", space="lpgnas", controller="lpgnas", objectives=SMALL, **ONE_SHOT)
