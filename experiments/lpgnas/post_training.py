@@ -115,6 +115,8 @@ def ways(architecture: Any, task: Task) -> list[dict[str, Any]]:
 
 def rounding(architecture: Any, task: Task) -> list[dict[str, Any]]:
     whole, state = in_float(architecture, task)
+    if not state:
+        return [whole]
     together: Any = compensated(architecture, task, state)
     return [
         whole,
