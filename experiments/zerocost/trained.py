@@ -66,7 +66,7 @@ def trained(
 ) -> dict[str, Any]:
     begin = time.process_time()
     recipe = recipe_of(architecture, task, Settings())
-    limit = SETTINGS["trial_seconds"].get(data)
+    limit = SETTINGS["trial_seconds"].get(space, {}).get(data)
     job = Job(source(architecture, task), recipe, seed, (task.metric,), device, seconds=limit)
     outcome = evaluate(job, task)
     cpu, measured = time.process_time() - begin, outcome.metrics
