@@ -12,11 +12,9 @@ from scipy.stats import multivariate_normal, norm
 from nas.predictors.base import Array
 from nas.predictors.gaussian_process import (
     LENGTHS,
-    MOST,
-    NOISE_SPREAD,
     NOISES,
-    SHARE_SPREAD,
     SHARES,
+    SPREAD,
     TUNED_ON,
     USUAL_NOISE,
     USUAL_SHARE,
@@ -60,67 +58,48 @@ def covariance(kernel: Kernel, a: list[Array], b: list[Array], linear: int) -> A
 
 @pytest.mark.parametrize("linear", [0, 1])
 def test_the_posterior_is_the_closed_form(linear: int) -> None:
-    """Rasmussen and Williams, equations 2.25 and 2.26, with the likeliest variance of the signal: moments of a
-    mixture."""
+    """Rasmussen and Williams, equations 2.25 and 2.26, with the likeliest variance of the signal."""
     known, new = groups(12, 0), groups(5, 1)
     y = values(known)
     made = fitted(known, y, linear)
-    z = (y - y.mean()) / y.std()
-    mean, square, noises = np.zeros(5), np.zeros(5), 0.0
-    for (kernel, noise), weight in made.probable.items():
-        assert (kernel.share > 0) == bool(linear)
-        whole = covariance(kernel, known, known, linear) + noise * np.eye(12)
-        across = covariance(kernel, known, new, linear)
-        signal = float(z @ np.linalg.solve(whole, z)) / 12
-        said = across.T @ np.linalg.solve(whole, z)
-        before = np.diag(covariance(kernel, new, new, linear))
-        variance = signal * (before - np.diag(across.T @ np.linalg.solve(whole, across)))
-        mean, square = mean + weight * said, square + weight * (said**2 + variance)
-        noises += weight * noise * signal
+    kernel, z = made.kernel, (y - y.mean()) / y.std()
+    assert (kernel.share > 0) == bool(linear)
+    whole = covariance(kernel, known, known, linear) + kernel.noise * np.eye(12)
+    across = covariance(kernel, known, new, linear)
+    signal = float(z @ np.linalg.solve(whole, z)) / 12
+    mean = y.mean() + y.std() * across.T @ np.linalg.solve(whole, z)
+    before = np.diag(covariance(kernel, new, new, linear))
+    variance = signal * (before - np.diag(across.T @ np.linalg.solve(whole, across)))
 
     found, deviation = made.expected(new)
-    assert found == pytest.approx(y.mean() + y.std() * mean, rel=1e-4)
-    assert deviation == pytest.approx(y.std() * np.sqrt(square - mean**2), rel=1e-2)
+    assert found == pytest.approx(mean, rel=1e-4)
+    assert deviation == pytest.approx(y.std() * np.sqrt(variance), rel=1e-2)
     found, deviation = made.predict(new)
-    assert found == pytest.approx(y.mean() + y.std() * mean, rel=1e-4)
-    assert deviation == pytest.approx(y.std() * np.sqrt(square - mean**2 + noises), rel=1e-2)
+    assert found == pytest.approx(mean, rel=1e-4)
+    assert deviation == pytest.approx(y.std() * np.sqrt(variance + signal * kernel.noise), rel=1e-2)
 
 
 @pytest.mark.parametrize("linear", [0, 1])
 @pytest.mark.parametrize("much", [0.01, 0.3, 3.0])
-def test_the_most_probable_of_the_grid_are_asked(linear: int, much: float) -> None:
+def test_the_kernel_is_the_most_probable_of_the_grid(linear: int, much: float) -> None:
     """The evidence of a normal distribution, its scale at its likeliest, times the log-normal priors of the grid."""
     known = groups(25, 2)
     y = values(known, much)
     z = (y - y.mean()) / y.std()
-    logs = {}
+    probable = {}
     for length in LENGTHS:
         for share in SHARES if linear else (0.0,):
-            smooth = covariance(Kernel(length, share), known, known, linear)
+            smooth = covariance(Kernel(length, share, 0.0), known, known, linear)
             for noise in NOISES:
                 whole = smooth + noise * np.eye(25)
                 signal = float(z @ np.linalg.solve(whole, z)) / 25
                 log = multivariate_normal(np.zeros(25), signal * whole).logpdf(z)
-                log += norm(math.log(USUAL_NOISE), NOISE_SPREAD).logpdf(math.log(noise))
-                log += norm(math.log(USUAL_SHARE), SHARE_SPREAD).logpdf(math.log(share)) if linear else 0.0
-                logs[Kernel(length, share), noise] = float(log)
-    weights = {of: math.exp(log - max(logs.values())) for of, log in logs.items()}
-    asked = fitted(known, y, linear).probable
-    total = sum(weights[of] for of in asked)
-    assert sum(asked.values()) == pytest.approx(1)
-    assert asked == {of: pytest.approx(weights[of] / total, rel=1e-2) for of in asked}
-    assert total >= MOST * sum(weights.values()) > total - min(weights[of] for of in asked)
-    assert (
-        min(weights[of] for of in asked) >= max((w for of, w in weights.items() if of not in asked), default=0) - 1e-6
-    )
-
-
-def test_of_one_item_nothing_is_taken_for_certain() -> None:
-    made = fitted(groups(1, 11), np.array([0.7]), 1)
-    assert len(made.probable) > len(LENGTHS) * len(SHARES)
-    mean, deviation = made.predict(groups(3, 12))
-    assert mean == pytest.approx(np.full(3, 0.7))
-    assert np.isfinite(deviation).all()
+                log += norm(math.log(USUAL_NOISE), SPREAD).logpdf(math.log(noise))
+                log += norm(math.log(USUAL_SHARE), SPREAD).logpdf(math.log(share)) if linear else 0.0
+                probable[Kernel(length, share, noise)] = float(log)
+    chosen = fitted(known, y, linear).kernel
+    assert chosen in probable
+    assert probable[chosen] == pytest.approx(max(probable.values()), abs=1e-3)
 
 
 def test_smooth_values_without_noise_are_interpolated() -> None:
