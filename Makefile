@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := digits-first
+# With compiled files kept: the tests start many processes, and each of them would compile all of its imports again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .PHONY: help setup search test test-services test-docs test-slow check smoke clean
 
@@ -39,19 +41,19 @@ search: setup
 
 test: setup
 	@echo "== running the tests"
-	$(BIN)/python -m pytest -m "not slow and not services and not docs" -n auto --dist worksteal
+	$(PYTEST) -m "not slow and not services and not docs" -n auto --dist worksteal
 
 test-services: setup
 	@echo "== running the tests that start servers"
-	$(BIN)/python -m pytest -m "services and not slow"
+	$(PYTEST) -m "services and not slow"
 
 test-docs: setup
 	@echo "== running what the README shows"
-	$(BIN)/python -m pytest -m "docs and not slow"
+	$(PYTEST) -m "docs and not slow"
 
 test-slow: setup
 	@echo "== running all tests"
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(PYTEST) -n auto --dist worksteal
 
 check: setup
 	$(BIN)/ruff check .
@@ -68,3 +70,4 @@ smoke: setup
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
