@@ -1,13 +1,14 @@
 """How well proxies rank: rank correlation with the quality after full training.
 
-    python experiments/zerocost/correlation.py [--space design agnn nasbench-graph] [--data cora ...] [--summary]
+    python experiments/zerocost/correlation.py [--space design agnn nasbench-graph] [--data cora ...]
+        [--proxy naswot short ...] [--summary]
 
 First ``trained.py`` for ``design`` and ``agnn``, the mean over the seeds there are; the truth of ``nasbench-graph`` is
 the benchmark's table, the mean of three. Every architecture is scored by every proxy, once, with fresh weights of one
-seed; ``scores.csv`` gets a row for each and an interrupted run goes on. ``correlation.csv`` is made of it: Spearman's
-correlation with validation quality (what a search selects by) and with test quality, Kendall's, the share of the best
-tenth that is found, each with a 95 % bootstrap interval over architectures, and the cost as a share of full training
-(processor time of one thread, both; not said where a GPU did all trainings).
+seed; ``scores.csv`` gets a row for each and an interrupted run goes on. ``correlation.csv`` is made of it, of the
+proxies that scored nearly all: Spearman's correlation with validation quality (what a search selects by) and with test
+quality, Kendall's, the share of the best tenth that is found, each with a 95 % bootstrap interval over architectures,
+and the cost as a share of full training (processor time of one thread, both; not said where a GPU did all trainings).
 
 Combinations are sums of ranks, except ``learned``: a random forest over the encoding and all proxies but the short
 training, and ``learned + short`` with it, both as predictions for architectures that the forest has not seen (ten
@@ -69,18 +70,21 @@ TABLE_SEEDS = 3
 """Of NAS-Bench-Graph."""
 LEAST = 20
 """Fewer architectures say nothing of a ranking."""
+MOST = 0.9
+"""What is of fewer of the networks that were scored at all is a proxy left out, or one that is not finished."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", nargs="*", default=[*SETTINGS["spaces"], "nasbench-graph"])
     parser.add_argument("--data", nargs="*", default=SETTINGS["data"])
+    parser.add_argument("--proxy", nargs="*", help="all, unless some are named")
     parser.add_argument("--summary", action="store_true", help="do not score, make correlation.csv alone")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     for space in () if chosen.summary else chosen.space:
         for data in chosen.data:
-            score(space, data)
+            score(space, data, chosen.proxy)
     summarise()
 
 
@@ -119,11 +123,11 @@ def _mean(of: list[float]) -> float:
     return float(np.mean(of)) if of else np.nan
 
 
-def score(space: str, data: str) -> None:
+def score(space: str, data: str, proxies: list[str] | None = None) -> None:
     known = truth(space, data)
     done = {(int(r["number"]), r["proxy"]) for r in rows(SCORES) if (r["space"], r["data"]) == (space, data)}
     task = load(data)
-    names = names_for(find(space).of, task)
+    names = [name for name in names_for(find(space).of, task) if proxies is None or name in proxies]
     if all((number, name) in done for number in known for name in names):
         return
     assert METRICS[task.metric].larger_is_better
@@ -154,6 +158,8 @@ def summarise() -> None:
     made = []
     for (space, data), by_proxy in scored.items():
         known = truth(space, data)
+        usual = max(map(len, by_proxy.values()))
+        by_proxy = {name: of for name, of in by_proxy.items() if len(of) >= MOST * usual}
         numbers = [n for n in sorted(known) if all(n in of for of in by_proxy.values())]
         if len(numbers) < LEAST:
             continue
