@@ -71,7 +71,7 @@ TABLE_SEEDS = 3
 LEAST = 20
 """Fewer architectures say nothing of a ranking."""
 MOST = 0.9
-"""What is of fewer of the networks that were scored at all is a proxy left out, or one that is not finished."""
+"""A proxy that has scored a smaller share of the networks is left out: it is not finished."""
 
 
 def main() -> None:
