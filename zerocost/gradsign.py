@@ -34,11 +34,7 @@ def gradsign(model: torch.nn.Module, task: Task, seed: int = 0, items: Items | N
         try:
             return _by_union(model, unions(model, task, chosen), task.target)
         except CannotSplitError:
-            return _by_item(
-                grads
-                for batch, where in chosen.of(task)
-                for grads in by_item(model, task, batch, where, lambda out, y: losses(out, y, task.target))
-            )
+            return _by_item(by_item(model, task, chosen, lambda out, y: losses(out, y, task.target)))
 
 
 def gradsign_of(model: torch.nn.Module, inputs: Tensor, y: Tensor, target: Target = "multiclass") -> float:

@@ -104,14 +104,14 @@ def _by_item(
     parameters = [p for p in model.parameters() if p.requires_grad]
     taken = [biases or p.dim() > 1 for p in parameters]
     rows = []
-    for batch, where in (each for of in items for each in of.of(task)):
-        for grads in by_item(model, task, batch, where, lambda out, _: out @ direction.to(out)):
+    for of in items:
+        for grads in by_item(model, task, of, lambda out, _: out @ direction.to(out)):
             flat = [
                 torch.zeros_like(p).flatten() if g is None else g.flatten()
                 for p, g, take in zip(parameters, grads, taken, strict=True)
                 if take
             ]
-            rows.append(torch.cat([torch.zeros(1).to(batch.y.device), *flat])[None])
+            rows.append(torch.cat([torch.zeros(1).to(task.train[0].y.device), *flat])[None])
     return [rows]
 
 

@@ -107,7 +107,8 @@ def test_set2set_is_refused(name):
     model, exact = network(architecture, task).double(), double(task)
     assert split(model, exact) == "readout1.lstm.weight_ih_l0 is used in a way that is not covered"
     wanted = naive.gradsign(naive.gradients(model, exact, ITEMS))
-    assert gradsign(model, exact, items=ITEMS) == pytest.approx(wanted, rel=1e-3)  # items side by side round otherwise
+    # of attention to a single neighbour the gradient is zero but for rounding, which is another beside other graphs
+    assert gradsign(model, exact, items=ITEMS) == pytest.approx(wanted, rel=5e-3)
     with lowered(model, 0):
         assert "lstm" in (split(model, exact) or "")
 

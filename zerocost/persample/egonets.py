@@ -55,16 +55,17 @@ class _Part:
     scored: Tensor
 
 
-def samples(task: Task, items: Items, hops: int, prepared: bool) -> Iterator[Samples]:
+def samples(task: Task, items: Items, hops: int, prepared: bool, alone: bool = False) -> Iterator[Samples]:
     """The items in passes of ``ROWS`` rows, or of one item where that has more.
 
     Args:
         hops: how far the network hears.
         prepared: whether every layer computes on prepared edges, which know the degrees of the whole graph. Else each
             item also gets the edges by which its neighbourhood is linked to the rest, so that degrees are right.
+        alone: whether each graph has a pass of its own.
     """
     for batch, where in items.of(task):
-        key = "samples", items, hops, prepared
+        key = "samples", items, hops, prepared, alone
         if key in batch.kept:
             yield from batch.kept[key]
             continue
@@ -73,7 +74,7 @@ def samples(task: Task, items: Items, hops: int, prepared: bool) -> Iterator[Sam
             yield from batch.kept[key]
             continue
         made, rows = list[Samples](), 0
-        for one in _passes(task, batch, where, hops, prepared):
+        for one in _passes(task, batch, where, hops, prepared, most=0 if alone else ROWS):
             rows += one.size
             if rows <= KEPT:
                 made.append(one)
@@ -103,10 +104,10 @@ def _shared(task: Task, batch: Batch, where: Tensor) -> Samples:
     return Samples(of.arguments(task.inputs), batch.y[where], scored, everyone, edges, shared=True)
 
 
-def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool) -> Iterator[Samples]:
+def _passes(task: Task, batch: Batch, where: Tensor, hops: int, prepared: bool, most: int) -> Iterator[Samples]:
     waiting, rows, first = list[_Part](), 0, 0
     for part in chain(_parts(task, batch, where, hops, prepared), [None]):
-        if part is None or (waiting and rows + len(part.node) > ROWS):
+        if part is None or (waiting and rows + len(part.node) > most):
             joined = _joined(waiting)
             some = where[first : first + joined.scored.size(-1)]
             yield _samples(task, batch, some, joined, hops, prepared)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nas.searchspace.layers.known import DECODERS, is_ours
 from nas.searchspace.layers.quantised import Quantiser
-from nas.searchspace.task import Batch, Task
+from nas.searchspace.task import Task
 from nas.zerocost.items import Items
 from nas.zerocost.persample.egonets import samples
 from nas.zerocost.persample.listener import Listener
@@ -77,8 +77,11 @@ def plain_torch_layers(model: torch.nn.Module) -> Iterator[None]:
             vars(m)["forward"] = forward
 
 
-def unions(model: torch.nn.Module, task: Task, items: Items) -> Iterator[Samples]:
+def unions(model: torch.nn.Module, task: Task, items: Items, alone: bool = False) -> Iterator[Samples]:
     """The items, each with what this network hears of.
+
+    Args:
+        alone: whether each graph, where graphs are the items, comes by itself.
 
     Raises:
         CannotSplitError: if it is not known how far it hears, or values are rounded.
@@ -92,22 +95,36 @@ def unions(model: torch.nn.Module, task: Task, items: Items) -> Iterator[Samples
     prepared = prepared and not (task.edge_weights or task.edge_features)  # they go the ordinary way
     passing = (layer for layer in model.modules() if hops_of(layer) and is_ours(type(layer)) not in DECODERS)
     prepared = prepared and all("forward" in vars(layer) for layer in passing)
-    return samples(task, items, far, prepared)
+    return samples(task, items, far, prepared, alone)
 
 
 def by_item(
-    model: torch.nn.Module, task: Task, batch: Batch, where: Tensor, scalar: Callable[[Tensor, Tensor], Tensor]
+    model: torch.nn.Module, task: Task, items: Items, scalar: Callable[[Tensor, Tensor], Tensor]
 ) -> Iterator[list[Tensor | None]]:
-    """The slow way: one forward pass, then the gradients of each item's scalar by all trainable parameters.
+    """The slow way: the gradients of each item's scalar by all trainable parameters, a backward pass for each.
 
     Args:
-        where: ``[items]``, positions in the batch's ``y``.
-        scalar: from outputs and targets of the items to ``[items]``.
+        scalar: from outputs and targets of some items to ``[some]``.
     """
     with torch.enable_grad():
+        for out, y in _answers(model, task, items):
+            yield from one_by_one(model, scalar(out, y))
+
+
+def _answers(model: torch.nn.Module, task: Task, items: Items) -> Iterator[tuple[Tensor, Tensor]]:
+    """Outputs for the items, and their targets: of one graph after the other where no other has a say in them, else of
+    a whole batch, through all of which each backward pass then goes."""
+    if task.level == "graph":
+        try:
+            alone = unions(model, task, items, alone=True)
+        except CannotSplitError:
+            pass
+        else:
+            yield from ((model(*graph.arguments), graph.y) for graph in alone)
+            return
+    for batch, where in items.of(task):
         out = model(*batch.arguments(task.inputs))
-        out = out if batch.index is None else out[batch.index]
-        yield from one_by_one(model, scalar(out[where], batch.y[where]))
+        yield (out if batch.index is None else out[batch.index])[where], batch.y[where]
 
 
 def one_by_one(model: torch.nn.Module, each: Tensor) -> Iterator[list[Tensor | None]]:

@@ -135,7 +135,7 @@ def test_small_passes_give_the_same_score(name, rows, monkeypatch):
         monkeypatch.undo()
 
 
-def refused(*arguments: Any) -> Any:
+def refused(*arguments: Any, **named: Any) -> Any:
     raise AssertionError("a union is built again")
 
 
@@ -256,7 +256,7 @@ def test_the_union_travels_to_other_processes():
 
 
 def union(task: Task) -> Samples:
-    (found,) = task.train[0].kept["samples", Items("train", most=MOST), 2, True]
+    (found,) = task.train[0].kept["samples", Items("train", most=MOST), 2, True, False]
     assert found.graph._whole is task.train[0].edge_index.graph  # type: ignore[attr-defined]
     return found
 

@@ -188,12 +188,39 @@ def test_float64_on_a_prepared_graph():
 def test_the_slow_way_gives_every_parameter():
     task = several()
     model = network(Stack("gat", "batch", "prelu"), task).double()
-    wanted, first = naive.gradients(model, double(task), ITEMS), 0
-    for batch, where in ITEMS.of(double(task)):
-        for grads in by_item(model, double(task), batch, where, lambda out, y: losses(out, y, task.target)):
-            for grad, name in zip(grads, wanted, strict=True):
-                torch.testing.assert_close(grad, wanted[name][first])
-            first += 1
+    assert_slow(model, double(task))
+
+
+@pytest.mark.parametrize("kind", [name for name, task in TASKS.items() if task.level == "graph"])
+def test_the_slow_way_takes_one_graph_after_the_other(kind):
+    """With the other graphs of their batch each backward pass would go through all of them."""
+    task = double(TASKS[kind])
+    architecture = Stack("gat", "batch", "prelu")
+    architecture.readout = "set2set"
+    model, heard = network(architecture, task).double(), list[int]()
+    model.register_forward_hook(lambda _, given, out: heard.append(len(out)))
+    assert_slow(model, task)
+    items = sum(len(where) for _, where in ITEMS.of(task))
+    assert heard[-items:] == [1] * items
+
+
+def test_the_slow_way_leaves_graphs_together_whose_values_are_rounded_together():
+    space, task = find("lpgnas").for_task(graphs()), graphs()
+    model, heard = network(space.sample(random.Random(0)), task), list[int]()
+    model.register_forward_hook(lambda _, given, out: heard.append(len(out)))
+    assert_slow(model, task)
+    assert min(heard) == min(len(batch.y) for batch in task.train) > 1
+
+
+def assert_slow(model: torch.nn.Module, task: Task) -> None:
+    """The slow way finds what the naive loop finds."""
+    wanted = naive.gradients(model, task, ITEMS)
+    found = list(by_item(model, task, ITEMS, lambda out, y: losses(out, y, task.target)))
+    assert len(found) == len(next(iter(wanted.values())))
+    for number, grads in enumerate(found):
+        for grad, name in zip(grads, wanted, strict=True):
+            wished = wanted[name][number]
+            torch.testing.assert_close(torch.zeros_like(wished) if grad is None else grad, wished)
 
 
 def test_what_depends_on_no_parameter_has_no_gradient():
