@@ -90,31 +90,33 @@ DRAWN = {
 """Spaces and kinds of tasks that are exported, with the seed of the architecture."""
 
 
-WITH_PROGRAM = [("agnn", "node"), ("classic", "graph"), ("lpgnas", "node"), ("design", "link")]
+WITH_PROGRAM = ("agnn-node", "classic-graph", "lpgnas-node", "design-link")
 """Every level once: a program takes seconds to make and to load. All are made in the slow tests."""
 
 
 def everything(
-    folder: Path, operators: list[tuple[str, dict[str, Any]]], programs: Collection[Any] = DRAWN
+    folder: Path, operators: list[tuple[str, dict[str, Any]]], programs: Collection[str] | None = None
 ) -> list[str]:
-    """Export every space for every level, every decoder, and operators with their settings."""
-    names = []
+    """Export every space for every level, every decoder, and operators with their settings.
+
+    Args:
+        programs: names of those whose program is written; None writes all.
+    """
+    made: dict[str, tuple[Any, Space[Any], Task]] = {}
     for (name, kind), seed in DRAWN.items():
         space = find(name).for_task(TASKS[kind])
-        write = files._program if (name, kind) in programs else lambda *_: "not tried here"
-        with patch.object(files, "_program", write):
-            exported(space.sample(random.Random(seed)), space, TASKS[kind], folder / f"{name}-{kind}")
-        names.append(f"{name}-{kind}")
+        made[f"{name}-{kind}"] = space.sample(random.Random(seed)), space, TASKS[kind]
     for decoder in DECODERS:
         space = find("design").for_task(TASKS["link"])
-        a = replace(space.sample(random.Random(0)), decoder=decoder)
-        exported(a, space, TASKS["link"], folder / f"design-{decoder}")
-        names.append(f"design-{decoder}")
+        made[f"design-{decoder}"] = replace(space.sample(random.Random(0)), decoder=decoder), space, TASKS["link"]
     for number, (operator, settings) in enumerate(operators):
         a = one(operator, **settings)
-        exported(a, Space(type(a)), TASKS["node"], folder / f"op{number}-{operator}")
-        names.append(f"op{number}-{operator}")
-    return names
+        made[f"op{number}-{operator}"] = a, Space(type(a)), TASKS["node"]
+    for name, of in made.items():
+        write = files._program if programs is None or name in programs else lambda *_: "not tried here"
+        with patch.object(files, "_program", write):
+            exported(*of, folder / name)
+    return list(made)
 
 
 def alone(code: str, *arguments: Any, **more: Any) -> subprocess.CompletedProcess[str]:
