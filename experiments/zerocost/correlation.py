@@ -132,6 +132,7 @@ def score(space: str, data: str, proxies: list[str] | None = None) -> None:
         return
     assert METRICS[task.metric].larger_is_better
     prepared, bound = prepare(task), find(space).for_task(task)
+    limit = SETTINGS["trial_seconds"].get(space, {}).get(data)
     for number, row in known.items():
         architecture = bound.from_json(bound.to_json(row["architecture"]))
         recipe = recipe_of(architecture, task, Settings())
@@ -140,7 +141,8 @@ def score(space: str, data: str, proxies: list[str] | None = None) -> None:
             if (number, name) in done:
                 continue
             begin = time.process_time()
-            job = Job(text, recipe, SETTINGS["seed"], (task.metric,), proxies=(name,), architecture=architecture)
+            said = {"seconds": limit, "proxies": (name,), "architecture": architecture}
+            job = Job(text, recipe, SETTINGS["seed"], (task.metric,), **said)
             value = scores(job, prepared).get(column(name))
             cpu = time.process_time() - begin
             found = {"space": space, "data": data, "number": number, "proxy": name, "score": value}

@@ -28,7 +28,7 @@ from nas.zerocost.registry import PROXIES, find
 SHORT, PRIOR = "short", "prior"
 EPOCHS, SHARE = 15, 0.15
 """Of a short training, where the user does not say: so many, and more of a training that nothing ends before its last
-epoch, such a share of them."""
+epoch, such a share of them. It has the same share of the seconds that a training may take, if these are limited."""
 
 
 def known(name: str) -> Proxy:
@@ -56,12 +56,13 @@ def known(name: str) -> Proxy:
         return find(name)
     epochs = _asked(name)
     first = f"{epochs} epochs" if epochs else f"{EPOCHS} epochs, or {SHARE:.0%} if no patience ends it"
+    most = f"{EPOCHS} epochs of training, or {SHARE:.0%}, in {SHARE:.0%} of trial_seconds at the most"
     return Proxy(
         name=name,
         summary=f"mean of the best training and validation metric in the real training's first {first}",
         paper="ours; the first rung of successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv 1502.07943",
         needs="validation labels",
-        cost=f"{epochs} epochs of training" if epochs else f"{EPOCHS} epochs of training, or {SHARE:.0%}",
+        cost=f"{epochs} epochs of training" if epochs else most,
         score=_needs_a_job,
     )
 
@@ -146,16 +147,18 @@ def _quietly(score: Callable[[], float]) -> None:
 def _short(job: Job, task: Task, name: str) -> float:
     torch.manual_seed(job.seed)
     model = load(job.source)().to(job.device)
+    asked = _asked(name)
     with lowered(model, job.seed):
         return short_training(
             model,
             task,
             job.recipe,
             resolve_metric(job.metrics[0], task.target),
-            _asked(name) or _epochs(job.recipe),
+            asked or _epochs(job.recipe),
             seed=job.seed,
             class_weights=job.class_weights,
             scores=Scoring(predict),
+            seconds=job.seconds if asked or job.seconds is None else SHARE * job.seconds,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import torch
 
@@ -28,12 +29,16 @@ def short_training(
     seed: int,
     class_weights: bool,
     scores: Predict,
+    seconds: float | None = None,
 ) -> float:
     """The mean of the best training and the best validation metric at a few looks; minus it where smaller is better.
 
     Early on, the validation metric is the same for many networks, and what they have learned of the training items
     tells them apart. Ours; measured in ``experiments/zerocost``. The model is trained in place, by the recipe as if it
     went on.
+
+    Args:
+        seconds: after which it ends with the epoch that it is in; None for no limit.
 
     Raises:
         Failed: if the outputs are not numbers.
@@ -43,12 +48,14 @@ def short_training(
     shuffle = torch.Generator().manual_seed(seed)
     epochs = min(epochs, recipe.epochs)
     every, best = max(1, epochs // LOOKS), [math.nan, math.nan]
+    begin = time.monotonic()
     for epoch in range(1, epochs + 1):
         model.train()
         for batch in steps(task, recipe, shuffle):
             step(model, task, batch, optimiser, weights, scores)
         schedule.step()
-        if (epochs - epoch) % every:
+        over = seconds is not None and time.monotonic() - begin > seconds
+        if (epochs - epoch) % every and not over:
             continue
         for i, split in enumerate(SPLITS):
             found, y = outputs(model, task, split, scores)
@@ -56,4 +63,6 @@ def short_training(
                 raise Failed(f"not a number: what the network returns after epoch {epoch}")
             if metric.better(value := metric(found, y), best[i]):
                 best[i] = value
+        if over:
+            break
     return sum(best) / 2 if metric.larger_is_better else -sum(best) / 2

@@ -128,6 +128,7 @@ class Scorer:
             metrics=self._metrics,
             device=self._device,
             class_weights=settings.class_weights,
+            seconds=settings.trial_seconds,
             proxies=self._proxies,
             trains=False,
             architecture=architecture if PRIOR in self._proxies else None,

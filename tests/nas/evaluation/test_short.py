@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,6 +76,26 @@ def test_no_longer_than_the_whole_training():
     data = TASKS["nodes"]()
     few = replace(RECIPE, epochs=5)
     assert short(data, 50, few) == short(data, 5, few)
+
+
+def test_it_ends_with_the_epoch_in_which_its_time_is_over(monkeypatch):
+    data, clock = TASKS["nodes"](), count()
+    monkeypatch.setattr("nas.evaluation.short.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    both = [begun(data, split, 3, 3) for split in ("train", "valid")]
+    assert short(data, 50, replace(RECIPE, cosine=False), seconds=2.5) == pytest.approx(sum(both) / 2)
+
+
+@pytest.mark.parametrize(("name", "limit", "seconds"), [("short", 20, 3), ("short:8", 20, 20), ("short", None, None)])
+def test_it_has_a_share_of_the_time_of_a_training(monkeypatch, name, limit, seconds):
+    """What the user asks for by its epochs has all of it."""
+    heard = []
+    monkeypatch.setattr(
+        "nas.evaluation.proxies.short_training", lambda *_, **more: heard.append(more["seconds"]) or 0.5
+    )
+    data = TASKS["nodes"]()
+    text = source(Space(Toy).for_task(data).of(conv="gcn", hidden=8, dropout=0.3), data)
+    scores(Job(text, RECIPE, 3, (data.metric,), seconds=limit, proxies=(name,)), data)
+    assert heard == [seconds]
 
 
 def test_equal_seeds_and_class_weights():
