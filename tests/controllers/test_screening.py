@@ -85,6 +85,7 @@ def search(controller: Screened, past: list[Batch], batches: int, size: int = 1,
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The learned ranking concludes after few trials."""
     monkeypatch.setattr(learned_ranking, "LEAST", 5)
+    monkeypatch.setattr(learned_ranking, "TREES", 20)
     monkeypatch.setattr("nas.predictors.forest.Forest.__init__.__defaults__", (20, 0, 1))
 
 
