@@ -42,7 +42,7 @@ def known(name: str) -> Proxy:
     if name == PRIOR:
         return Proxy(
             name=PRIOR,
-            summary=f"what trainings on other data sets make one expect; for nodes and {' and '.join(spaces())}; "
+            summary=f"what trainings on other data sets make one expect; for nodes, in {' and '.join(spaces())}; "
             "counts twice where ranks are added",
             paper="ours; experiments/experience",
             needs="the architecture",
